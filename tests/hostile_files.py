@@ -41,9 +41,9 @@ def _stream(content: bytes, entries: bytes = b"", *, deflated: int = 1) -> bytes
     return b"<< %s %s /Length %d >>\nstream\n%s\nendstream" % (entries, filters, len(content), content)
 
 
-def drawing_itself(depth: int, times: int = 10) -> bytes:
+def drawing_itself(depth: int, times: int = 10, note: bytes = b"") -> bytes:
     """A PDF of a few kB whose form draws another one ten times, that one yet another, and the last one the first."""
-    form = b"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /F %d 0 R >> >>"
+    form = note + b"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /F %d 0 R >> >>"
     forms = [_stream(b"/F Do " * times, form % (5 + (number + 1) % depth)) for number in range(depth)]
     return _page_of(b"/XObject << /F 5 0 R >>", _stream(b"/F Do"), *forms)
 
@@ -51,6 +51,13 @@ def drawing_itself(depth: int, times: int = 10) -> bytes:
 def unpacking(megabytes: int, *, deflated: int = 2) -> bytes:
     """A PDF of a few kB whose page has so many megabytes of instructions."""
     return _page_of(b"", _stream(b"0 0 m 1 1 l S \n" * (megabytes * 1_000_000 // 15), deflated=deflated))
+
+
+def with_a_font(program: bytes) -> bytes:
+    """A PDF with a line of text and the program of a font that nothing is set in."""
+    font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
+    text = b"BT /F1 12 Tf 72 700 Td (Water evaporates from the sea.) Tj ET"
+    return _page_of(b"/Font << /F1 5 0 R >>", _stream(text), font, _stream(program))
 
 
 def repeating_its_contents(times: int) -> bytes:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from services.language import en, zh
 from services.language.language import Language, Script
-from services.language.scripts import HAN_CHARACTER, LATIN, is_han, mostly_han
+from services.language.scripts import HAN_CHARACTER, LATIN, is_han, mostly_han, plain_words
 
 _WORD = re.compile(f"[{LATIN}]+")
 _KANA = re.compile("[\u3041-\u30ff]")
@@ -97,18 +97,20 @@ def detect_language(text: str, languages: Languages = LANGUAGES) -> str:
     han, kana, hangul = (
         (0, 0, 0) if is_spelled else (len(script.findall(sample)) for script in (HAN_CHARACTER, _KANA, _HANGUL))
     )
-    found = _WORD.findall(sample)[:_SAMPLE_WORDS]
+    words = plain_words(sample)
+    found = (_WORD.findall(sample) if words is None else words)[:_SAMPLE_WORDS]
     if kana and kana * 10 >= han + kana:
         return "ja"
     if hangul > max(han, len(found)):
         return "ko"
-    if mostly_han(sample):
+    if not is_spelled and mostly_han(sample):
         return languages.of(sample).code
     if not found:
         return "und"
     language = languages.spelled(sample)
     few = len(found) < _FEW_WORDS
-    telling = [word.casefold() for word in found if few or len(word) >= _TELLING_LETTERS]
+    telling = [word for word in found if few or len(word) >= _TELLING_LETTERS]
+    telling = list(map(str.casefold, telling)) if words is None else telling
     if sum(map(language.words.function.__contains__, telling)) >= len(found) * _LEAST_FUNCTION_WORDS:
         return language.code
     # Too short for words of grammar: plain ASCII is the best hint there is.

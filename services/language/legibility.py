@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 from services.language.en import ENGLISH
-from services.language.scripts import HAN, HAN_CHARACTER, LATIN
+from services.language.scripts import HAN, HAN_CHARACTER, LATIN, plain_words
 from services.language.zh import COMMON_CHARACTERS, dictionary, simplified
 
 LEAST_LIKELY = -8.0
@@ -72,6 +72,11 @@ _PRIVATE = re.compile("[\ue000-\uefff\uf100-\uf8ff\U000f0000-\U0010ffff]")
 """Private characters but those of fonts of symbols, which stand in formulas and before items."""
 _MOST_PRIVATE = 0.15
 
+_NOT_PLAIN = bytes((*range(2), *range(3, 9), *range(0x0E, 0x20), 0x7F, *range(0xC3, 0xCA), 0xE1, *range(0xE3, 0xF5)))
+"""Bytes in UTF-8 of controls, and the first of Latin letters beyond A to Z, of ideographs and private characters."""
+_NOT_PLAIN_IN_TWO = re.compile(b"\xc2[\x80-\x9f]|\xe2\x84[\xaa\xab]")
+"""The other controls, and the signs for kelvin and ångström, which become letters without their case."""
+
 
 def has_wrong_letters(text: str) -> bool:
     """Return whether the letters of a text are surely not those that it shows, as with a font without a map.
@@ -81,6 +86,8 @@ def has_wrong_letters(text: str) -> bool:
     ones that stand together in no words. What is not sure counts as right.
     """
     text = text[:_LOOKED_AT]
+    if _is_english_in_plain_letters(text):
+        return False
     visible = len("".join(text.split()))
     if visible < _LEAST_VISIBLE:
         return False
@@ -98,6 +105,20 @@ def has_wrong_letters(text: str) -> bool:
     if control >= _SOME_CONTROL or (letters >= _LEAST_LETTERS and 2 * len(_ACCENTED.findall(text)) >= letters):
         return True
     return letters >= _LEAST_LETTERS and _becomes_english(text)
+
+
+def _is_english_in_plain_letters(text: str) -> bool:
+    """Return whether a text, of nothing that is looked at more closely, has many words of English grammar.
+
+    Most pages are such, and this takes a fifth of the time of what it spares them.
+    """
+    plain = text.replace("\ufffe", " ").encode("utf-8", "replace")
+    if len(plain.translate(None, _NOT_PLAIN)) < len(plain) or b"(cid:" in plain:
+        return False
+    if (b"\xe2\x84" in plain or b"\xc2" in plain) and _NOT_PLAIN_IN_TWO.search(plain):
+        return False
+    words = plain_words(text) or ()
+    return 2 * sum(map(ENGLISH.words.function.__contains__, words)) >= _LEAST_ENGLISH * len(words) > 0
 
 
 def _has_wrong_ideographs(text: str) -> bool:
@@ -139,15 +160,23 @@ def _becomes_english(text: str) -> bool:
 
 def _is_plainly_english(text: str) -> bool:
     """Return whether a text has many words, and more words of grammar among them than by accident."""
-    words = [word for word in _LETTERS.findall(text.casefold()) if len(word) >= _LEAST_WORD]
+    words = [word for word in _words(text) if len(word) >= _LEAST_WORD]
+    if len(words) < _LEAST_WORDS:
+        return False
     grammar = [word for word in words if word in ENGLISH.words.function]
-    several = len(words) >= _LEAST_WORDS and len(set(grammar)) >= _LEAST_GRAMMAR_WORDS
-    return several and len(grammar) >= _LEAST_ENGLISH * len(words)
+    return len(set(grammar)) >= _LEAST_GRAMMAR_WORDS and len(grammar) >= _LEAST_ENGLISH * len(words)
+
+
+def _words(text: str) -> list[str]:
+    """Return the runs of Latin letters of a text, without their case."""
+    folded = text.casefold()
+    words = plain_words(folded)
+    return _LETTERS.findall(folded) if words is None else words
 
 
 def _grammar_share(text: str) -> float:
     """Return the share of words of English grammar among a text's words."""
-    words = _LETTERS.findall(text.casefold())
+    words = _words(text)
     return sum(map(ENGLISH.words.function.__contains__, words)) / len(words) if words else 0.0
 
 

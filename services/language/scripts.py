@@ -17,6 +17,10 @@ _HAN_HIGH_BYTES = bytes((*range(0x34, 0xA0), 0xF9, 0xFA))
 """The high bytes of ideographs in UTF-16, and of nothing else; those above U+FFFF are pairs of surrogates."""
 _SURROGATE = 0xD8
 _KNOWN_LETTER = re.compile(f"[{HAN}{LATIN}]")
+_ACCENTED_LEADS = bytes(range(0xC3, 0xCA))
+"""Bytes with which the Latin letters beyond A to Z begin in UTF-8, and nothing else does."""
+_SMALL_LETTERS = bytes(ord(chr(code).lower()) if chr(code).isalpha() else 0x20 for code in range(128)) + b" " * 128
+"""Small letters for those from A to Z, and spaces for all other bytes."""
 _SHARED_PUNCTUATION = "“”‘’…—·"
 SPELLED = rf"[^\W_{HAN}\u3040-\u30ff]"
 """Letters of words with spaces between them, in any script, and digits."""
@@ -33,6 +37,17 @@ def is_cjk(char: str) -> bool:
     return (
         0x2E80 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or 0xFF00 <= code <= 0xFFEF or 0x20000 <= code <= 0x3FFFF
     )
+
+
+def plain_words(text: str) -> list[str] | None:
+    """Return the runs of Latin letters of a text, in small letters; None where one is beyond A to Z.
+
+    Most texts have no such letter, and an expression takes ten times as long to find them.
+    """
+    coded = text.encode("utf-8", "replace")
+    if len(coded.translate(None, _ACCENTED_LEADS)) < len(coded):
+        return None
+    return coded.translate(_SMALL_LETTERS).decode("ascii").split()
 
 
 def mostly_han(text: str) -> bool:

@@ -45,12 +45,13 @@ def text_page(tmp_path: Path) -> Iterator[Any]:
 def test_places_are_those_of_each_character(text_page: Any) -> None:
     chars = PageChars(text_page)
     indices = range(len(chars.text))
-    loose = [(left, bottom, right, top) for left, top, right, bottom in chars.boxes(indices)]
+    boxes = chars.boxes(indices)
+    loose = list(zip(boxes.lefts, boxes.bottoms, boxes.rights, boxes.tops, strict=True))
     tight = [(left, bottom, right, top) for left, right, bottom, top in chars.tight_boxes(indices)]
     assert loose == [text_page.get_charbox(index, loose=True) for index in indices]
     assert tight == [text_page.get_charbox(index) for index in indices]
-    assert [chars.boxes([index])[0] for index in indices] == chars.boxes(indices)
-    assert chars.boxes([7, 3, 7]) == [chars.boxes(indices)[index] for index in (7, 3, 7)]
+    assert [chars.boxes([index]).lefts[0] for index in indices] == list(boxes.lefts)
+    assert list(chars.boxes([7, 3, 7]).rights) == [boxes.rights[index] for index in (7, 3, 7)]
 
 
 def test_sizes_and_turns_are_those_of_what_was_drawn(text_page: Any) -> None:
@@ -64,7 +65,12 @@ def test_sizes_and_turns_are_those_of_what_was_drawn(text_page: Any) -> None:
 
 def test_nothing_is_asked_of_nothing_and_no_character_beyond_the_last(text_page: Any) -> None:
     chars = PageChars(text_page)
-    assert [chars.boxes([]), chars.sizes([]), chars.turns([])] == [[], [], []]
+    assert [*chars.boxes([]), chars.sizes([]), chars.turns([]), chars.fonts([])] == [(), (), (), (), [], [], []]
     for asked in (chars.boxes, chars.tight_boxes, chars.origins, chars.sizes):
         with pytest.raises(pypdfium2.PdfiumError):
             asked([0, pdfium.FPDFText_CountChars(text_page)])
+
+
+def test_fonts_are_those_of_each_character(text_page: Any) -> None:
+    chars = PageChars(text_page)
+    assert chars.fonts(range(3)) == [("Helvetica", False)] * 3

@@ -142,3 +142,14 @@ def test_sound_ideographs(text: str) -> None:
 
 def test_marks_of_fonts_of_symbols_are_no_missing_ideographs() -> None:
     assert not has_wrong_letters(MODERN.replace("，", "\uf0b7\uf02b"))
+
+
+@pytest.mark.parametrize("odd", ["\x01", "\x9f", "\ue000", "\ufffd", "(cid:7)", "\U000f0000"])
+def test_english_beside_what_is_no_text_is_looked_at_more_closely(odd: str) -> None:
+    assert not has_wrong_letters(ENGLISH)
+    assert has_wrong_letters(ENGLISH[:40] + odd * 60)
+
+
+@pytest.mark.parametrize("harmless", ["\ufffe", "“”", "×", "é", "水", "\u00a0", "ﬁ", "K", "\ud800"])
+def test_english_beside_other_signs_is_english(harmless: str) -> None:
+    assert not has_wrong_letters(ENGLISH.replace(" ", f" {harmless} ", 5))

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.language.scripts import in_known_script, is_cjk, is_han, join_lines, mostly_han, says_something
+from services.language.scripts import (
+    LATIN,
+    in_known_script,
+    is_cjk,
+    is_han,
+    join_lines,
+    mostly_han,
+    plain_words,
+    says_something,
+)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +86,9 @@ def test_other_scripts(text: str) -> None:
 def test_ideographs_count_as_one_after_the_other_would(text: str) -> None:
     words = re.findall("[A-Za-zÀ-ÖØ-öø-ӿ]+", text)
     assert mostly_han(text) is (sum(map(is_han, text)) > len(words))
+
+
+@given(st.text(alphabet=st.one_of(st.sampled_from("abZ é“”水Øɏɐ\ud800😀ﬁ\n.-\0\x9f"), st.characters())))
+def test_plain_words_are_those_that_an_expression_finds(text: str) -> None:
+    found = [word.lower() for word in re.findall(f"[{LATIN}]+", text)]
+    assert plain_words(text) == (found if all(map(str.isascii, found)) else None)

@@ -18,6 +18,7 @@ _ALONE = re.compile(rf"(?:{RULES.alone})[：:]?")
 _TYPOGRAPHIC_BULLETS = "•●▪■◦○➢✓◆◇"
 _BULLET = re.compile(r"[-*+•●▪■◦○·–➢✓◆◇]\s+(?=\S)|[•●▪■◦➢✓◆◇](?=\S)")
 _NUMBER = re.compile(r"(?:[（(]?\d{1,3}[.)）、．]\s*(?=[^\d\s])|[（(]?[A-Za-z][.)）]\s+(?=\S)|[①-⑳]\s*(?=\S))")
+_AFTER_LETTER = frozenset(".)")
 _CAPTION = re.compile(RULES.caption)
 _MAX_CHARS = 80
 _MAX_CHARS_CJK = 40
@@ -46,6 +47,9 @@ def heading_level(line: str) -> int:
 
 def is_list_item(line: str) -> bool:
     """Return whether `line` begins with a bullet or a number, as a list item does."""
+    # Most lines begin with a letter, of which one alone is a number: this is asked of every line.
+    if line[:1].isalpha() and line[1:2] not in _AFTER_LETTER:
+        return False
     return _BULLET.match(line) is not None or _NUMBER.match(line) is not None
 
 

@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import lru_cache
-from itertools import groupby, islice, pairwise
+from itertools import accumulate, count, groupby, islice, pairwise
 from mmap import ACCESS_READ, mmap
-from operator import itemgetter
+from operator import add, itemgetter, sub
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -277,8 +277,7 @@ def _turned_line(chars: PageChars, glyphs: list[_Glyph]) -> PrintedLine:
         cells[-1].append(glyph)
     laid_out = (Cell(_spaced(cell, size), cell[0].left, cell[-1].right) for cell in cells)
     shown = tuple(cell for cell in laid_out if cell.text)
-    name, forced_bold = chars.font(glyphs[len(glyphs) // 2].offset)
-    bold, monospaced = _manner(name)
+    bold, monospaced = _manner(*chars.fonts([glyphs[len(glyphs) // 2].offset])[0])
     baseline = glyphs[0].baseline
     return PrintedLine(
         text=" ".join(cell.text for cell in shown),
@@ -287,15 +286,15 @@ def _turned_line(chars: PageChars, glyphs: list[_Glyph]) -> PrintedLine:
         bottom=baseline - 0.2 * size,
         top=baseline + 0.8 * size,
         size=size,
-        bold=forced_bold or bold,
+        bold=bold,
         monospaced=monospaced,
     ).with_cells(shown)
 
 
 @lru_cache(maxsize=1024)
-def _manner(font: str) -> tuple[bool, bool]:
-    """Return whether a font's name says that it is bold, and that it is monospaced."""
-    return _BOLD.search(font) is not None, _MONOSPACED.search(font) is not None
+def _manner(font: str, forced_bold: bool) -> tuple[bool, bool]:
+    """Return whether a font is bold, which its name may say too, and whether its name says that it is monospaced."""
+    return forced_bold or _BOLD.search(font) is not None, _MONOSPACED.search(font) is not None
 
 
 def _spaced(glyphs: list[_Glyph], size: float) -> str:
@@ -305,26 +304,78 @@ def _spaced(glyphs: list[_Glyph], size: float) -> str:
     return _SPACE_AT_CJK_PUNCTUATION.sub("", normalize(text))
 
 
-_Boxes = Sequence[tuple[float, ...]]
-"""Left, top, right and bottom of characters."""
-
-
 def _printed(chars: PageChars, runs: Sequence[_Run]) -> Iterator[PrintedLine]:
-    """Yield the lines of the runs that show something; the places of all their characters are asked for at once."""
+    """Yield the lines of the runs that show something; what is asked of their characters is asked at once."""
     samples = _samples(chars, runs)
     numbers = _small_numbers(chars, runs, samples)
-    spaces = [[gap.span() for gap in _SPACES.finditer(run.text) if gap.start()] for run in runs]
-    asked: list[int] = []
-    for run, (_, sample), gaps in zip(runs, samples, spaces, strict=True):
-        asked += (run.begin, run.end, sample)
-        for begin, end in gaps:
-            asked += (run.offset + begin - 1, run.offset + end)
-    boxes = iter(chars.boxes(asked))
-    for at, (run, sized, gaps) in enumerate(zip(runs, samples, spaces, strict=True)):
-        scripts = [script for number in numbers.get(at, ()) if (script := _script(chars, run, number, sized[0]))]
-        line = _line(chars, run, sized, scripts, gaps, list(islice(boxes, 3 + 2 * len(gaps))))
-        if line is not None:
-            yield line
+    sampled = [sample for _, sample in samples]
+    lefts, rights = chars.boxes([run.begin for run in runs]).lefts, chars.boxes([run.end for run in runs]).rights
+    _, tops, _, bottoms = chars.boxes(sampled)
+    fonts = chars.fonts(sampled)
+    all_gaps = _gaps(chars, runs)
+    for at, (run, (size, _), gaps) in enumerate(zip(runs, samples, all_gaps, strict=True)):
+        scripts = [script for number in numbers.get(at, ()) if (script := _script(chars, run, number, size))]
+        text = _shown(run.text, 0, len(run.text), scripts) + ("-" if run.raw[-1] == "\ufffe" else "")
+        if not text:
+            continue
+        bold, monospaced = _manner(*fonts[at])
+        line = PrintedLine(text, lefts[at], rights[at], bottoms[at], tops[at], size, bold, monospaced)
+        wide = gaps.wider_than(size * CELL_GAP_EMS, run.offset) if " " in text else ()
+        yield line.with_cells(_cells(run.text, line, wide, scripts)) if wide else line
+
+
+class _Gap(NamedTuple):
+    """White space within a run's text, and where it begins and ends."""
+
+    start: int
+    end: int
+    left: float
+    right: float
+
+
+class _Gaps(NamedTuple):
+    """The white space between words of a run: the characters before and after each, and their edges."""
+
+    before: Sequence[int]
+    after: Sequence[int]
+    lefts: Sequence[float]
+    rights: Sequence[float]
+    widest: float
+
+    def wider_than(self, width: float, offset: int) -> list[_Gap]:
+        """Return the gaps that are wider, by places in the text of the run that begins at `offset`."""
+        if self.widest <= width:
+            return []
+        return [
+            _Gap(before + 1 - offset, after - offset, left, right)
+            for before, after, left, right in zip(*self[:4], strict=True)
+            if right - left > width
+        ]
+
+
+def _gaps(chars: PageChars, runs: Sequence[_Run]) -> Iterator[_Gaps]:
+    """Yield the gaps of each run."""
+    indices = [_around_spaces(run) for run in runs]
+    befores = [index for before, _ in indices for index in before]
+    afters = [index for _, after in indices for index in after]
+    lefts, rights = chars.boxes(befores).rights, chars.boxes(afters).lefts
+    widths = list(map(sub, rights, lefts))
+    at = 0
+    for before, after in indices:
+        end = at + len(before)
+        yield _Gaps(before, after, lefts[at:end], rights[at:end], max(widths[at:end], default=0.0))
+        at = end
+
+
+def _around_spaces(run: _Run) -> tuple[list[int], list[int]]:
+    """Return the indices of the characters before and after each white space within a run."""
+    text, offset = run.text, run.offset
+    if "  " in text or text[0] == " ":
+        spans = [gap.span() for gap in _SPACES.finditer(text) if gap.start()]
+        return [offset + begin - 1 for begin, _ in spans], [offset + end for _, end in spans]
+    lengths = list(accumulate(map(len, text.split(" "))))
+    lengths.pop()
+    return list(map(add, lengths, count(offset - 1))), list(map(add, lengths, count(offset + 1)))
 
 
 def _samples(chars: PageChars, runs: Sequence[_Run]) -> list[tuple[float, int]]:
@@ -333,37 +384,10 @@ def _samples(chars: PageChars, runs: Sequence[_Run]) -> list[tuple[float, int]]:
     They are the largest of three within it: its first characters may be a list's mark or a drop cap of another size,
     and indices and exponents are smaller.
     """
-    quarters = [run.begin + (run.end - run.begin) * quarter // 4 for run in runs for quarter in (1, 2, 3)]
-    sizes = list(zip(chars.sizes(quarters), quarters, strict=True))
-    return [max(sizes[at : at + 3]) for at in range(0, len(sizes), 3)]
-
-
-def _line(
-    chars: PageChars,
-    run: _Run,
-    sized: tuple[float, int],
-    scripts: list[_Script],
-    gaps: list[tuple[int, int]],
-    boxes: _Boxes,
-) -> PrintedLine | None:
-    """Return the line of a run, or None when it shows nothing.
-
-    `boxes` are those of its first and last character, of that whose size is the line's, and of those around each gap.
-    """
-    size, sample = sized
-    text = _shown(run.text, 0, len(run.text), scripts) + ("-" if run.raw[-1] == "\ufffe" else "")
-    if not text:
-        return None
-    name, forced_bold = chars.font(sample)
-    bold, monospaced = _manner(name)
-    left, (_, top, _, bottom), right = boxes[0][0], boxes[2], boxes[1][2]
-    line = PrintedLine(text, left, right, bottom, top, size, forced_bold or bold, monospaced)
-    wide = [
-        _Gap(*span, before[2], after[0])
-        for span, before, after in zip(gaps, boxes[3::2], boxes[4::2], strict=True)
-        if after[0] - before[2] > size * CELL_GAP_EMS
-    ]
-    return line.with_cells(_cells(run.text, line, wide, scripts)) if wide and " " in text else line
+    quarters = [[run.begin + (run.end - run.begin) * quarter // 4 for run in runs] for quarter in (1, 2, 3)]
+    sized = zip(*(zip(chars.sizes(places), places, strict=True) for places in quarters), strict=True)
+    # Where all are alike, the last of them is the greatest.
+    return [third if first[0] == second[0] == third[0] else max(first, second, third) for first, second, third in sized]
 
 
 def _fields(page: Any, form: Any) -> list[PrintedLine]:
@@ -473,8 +497,8 @@ def _script(chars: PageChars, run: _Run, match: re.Match[str], size: float) -> _
     is_made_up = text[after : after + 1] == " " and chars.is_generated(offset + after)
     shown = superscript(script) if raised else subscript(script)
     if is_made_up:
-        (_, _, right, _), (left, *_) = chars.boxes((offset + after - 1, offset + after + 1))
-        after += left - right < 0.2 * size
+        boxes = chars.boxes((offset + after - 1, offset + after + 1))
+        after += boxes.lefts[1] - boxes.rights[0] < 0.2 * size
     return _Script(start, after, shown)
 
 
@@ -488,15 +512,6 @@ def _shown(text: str, start: int, end: int, scripts: list[_Script]) -> str:
             position = script.end
     shown = normalize("".join((*pieces, text[position:end])))
     return shown if shown.isascii() else _SPACE_AT_CJK_PUNCTUATION.sub("", shown)
-
-
-class _Gap(NamedTuple):
-    """White space within a line's raw text that is far wider than a space, and where it begins and ends."""
-
-    start: int
-    end: int
-    left: float
-    right: float
 
 
 def _cells(text: str, line: PrintedLine, gaps: Sequence[_Gap], scripts: list[_Script]) -> tuple[Cell, ...]:

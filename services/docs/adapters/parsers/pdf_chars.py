@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import ctypes
 import math
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import repeat
-from struct import calcsize, iter_unpack
-from typing import Any, cast
+from struct import calcsize, iter_unpack, unpack
+from typing import Any, NamedTuple, cast
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -41,8 +40,19 @@ _loose_box = _by_address(pdfium.FPDFText_GetLooseCharBox, ctypes.c_int, ctypes.c
 _tight_box = _by_address(pdfium.FPDFText_GetCharBox, ctypes.c_int, *[ctypes.c_void_p] * 4)
 _origin = _by_address(pdfium.FPDFText_GetCharOrigin, ctypes.c_int, *[ctypes.c_void_p] * 2)
 _matrix = _by_address(pdfium.FPDFText_GetMatrix, ctypes.c_int, ctypes.c_void_p)
+_font_info = _by_address(pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p)
+_char_index = _by_address(pdfium.FPDFText_GetCharIndexFromTextIndex, ctypes.c_int)
 _font_size = _by_address(pdfium.FPDFText_GetFontSize, ctypes.c_double)
 _angle = _by_address(pdfium.FPDFText_GetCharAngle, ctypes.c_float)
+
+
+class Boxes(NamedTuple):
+    """The edges of characters' boxes, each in the order in which they were asked for."""
+
+    lefts: Sequence[float]
+    tops: Sequence[float]
+    rights: Sequence[float]
+    bottoms: Sequence[float]
 
 
 class PageChars:
@@ -52,8 +62,6 @@ class PageChars:
         self._text_page = text_page
         self._raw = text_page.raw
         self._page = ctypes.cast(self._raw, ctypes.c_void_p).value
-        self._font_name = ctypes.create_string_buffer(_FONT_NAME_BYTES)
-        self._font_flags = ctypes.c_int()
         self.text = self._read()
         """A character for each of pdfium's, so that an offset is an index."""
 
@@ -67,22 +75,15 @@ class PageChars:
 
     def _with_fillers(self, text: str, count: int) -> str:
         """Return the text with a filler for each character that pdfium has no text of."""
-        pieces: list[str] = []
-        at = index = 0
-        while at < len(text):
-            ahead = self._ahead(at)
-            end = bisect_left(range(len(text)), ahead + 1, at + 1, key=self._ahead)
-            pieces += (_FILLER * (at + ahead - index), text[at:end])
-            index, at = end + ahead, end
-        return "".join((*pieces, _FILLER * (count - index)))
+        chars = [_FILLER] * count
+        for char, index in zip(text, map(_char_index, repeat(self._page), range(len(text))), strict=True):
+            chars[index] = char
+        return "".join(chars)
 
-    def _ahead(self, at: int) -> int:
-        """Return how many characters before that of offset `at` in pdfium's text are not in that text."""
-        return int(pdfium.FPDFText_GetCharIndexFromTextIndex(self._raw, at)) - at
-
-    def boxes(self, indices: Sequence[int]) -> list[tuple[float, ...]]:
-        """Return left, top, right and bottom of each character."""
-        return self._answers(_loose_box, indices, "4f")
+    def boxes(self, indices: Sequence[int]) -> Boxes:
+        """Return the edges of each character's box."""
+        edges = self._floats(_loose_box, indices, 4)
+        return Boxes(edges[::4], edges[1::4], edges[2::4], edges[3::4])
 
     def tight_boxes(self, indices: Sequence[int]) -> list[tuple[float, ...]]:
         """Return left, right, bottom and top of each character's ink."""
@@ -94,13 +95,29 @@ class PageChars:
 
     def sizes(self, indices: Sequence[int]) -> list[float]:
         """Return each font size in points as it appears: pdfium's, times the scale of the character's matrix."""
-        sizes = map(_font_size, repeat(self._page), indices)
-        columns = self._answers(_matrix, indices, "8x2f8x")
-        return [_apparent(size, *column) for size, column in zip(sizes, columns, strict=True)]
+        matrices = self._floats(_matrix, indices, 6)
+        return list(map(_apparent, map(_font_size, repeat(self._page), indices), matrices[2::6], matrices[3::6]))
 
     def turns(self, indices: Sequence[int]) -> list[int | None]:
         """Return the quarter turns of each character, None when it runs at an angle, as a watermark does."""
         return [_quarters(angle) if angle else 0 for angle in map(_angle, repeat(self._page), indices)]
+
+    def fonts(self, indices: Sequence[int]) -> list[tuple[str, bool]]:
+        """Return each character's font: its name, empty when unknown, and whether its descriptor forces bold."""
+        if not indices:
+            return []
+        names = ctypes.create_string_buffer(_FONT_NAME_BYTES * len(indices))
+        flags = (ctypes.c_int * len(indices))()
+        begin, first = ctypes.addressof(names), ctypes.addressof(flags)
+        places = range(begin, begin + len(names), _FONT_NAME_BYTES)
+        flag_places = range(first, first + ctypes.sizeof(flags), ctypes.sizeof(ctypes.c_int))
+        lengths = list(map(_font_info, repeat(self._page), indices, places, repeat(_FONT_NAME_BYTES), flag_places))
+        raw = names.raw
+        known = (
+            raw[at * _FONT_NAME_BYTES : at * _FONT_NAME_BYTES + length - 1] if 0 < length <= _FONT_NAME_BYTES else b""
+            for at, length in enumerate(lengths)
+        )
+        return [(_decoded(name), bool(of_font & _FORCE_BOLD)) for name, of_font in zip(known, flags, strict=True)]
 
     def _answers(
         self, function: Callable[..., Any], indices: Sequence[int], layout: str, pointers: int = 1
@@ -116,17 +133,25 @@ class PageChars:
             raise pypdfium2.PdfiumError("a character has no place")
         return list(iter_unpack(layout, buffer))
 
-    def font(self, index: int) -> tuple[str, bool]:
-        """Return the font's name, empty when unknown, and whether its descriptor forces bold."""
-        name, flags = self._font_name, self._font_flags
-        flags.value = 0
-        length = pdfium.FPDFText_GetFontInfo(self._raw, index, name, _FONT_NAME_BYTES, flags)
-        known = 0 < length <= _FONT_NAME_BYTES
-        return name.value.decode("utf-8", "replace") if known else "", bool(flags.value & _FORCE_BOLD)
+    def _floats(self, function: Callable[..., Any], indices: Sequence[int], count: int) -> tuple[float, ...]:
+        """Return the `count` floats that a function writes of each character, one after the other."""
+        if not indices:
+            return ()
+        size = 4 * count
+        buffer = ctypes.create_string_buffer(size * len(indices))
+        begin = ctypes.addressof(buffer)
+        if not all(map(function, repeat(self._page), indices, range(begin, begin + len(buffer), size))):
+            raise pypdfium2.PdfiumError("a character has no place")
+        return unpack(f"{count * len(indices)}f", buffer)
 
     def is_generated(self, index: int) -> bool:
         """Return whether a character is none of the file's, but a space that pdfium put there."""
         return bool(pdfium.FPDFText_IsGenerated(self._raw, index) == 1)
+
+
+@lru_cache(maxsize=256)
+def _decoded(name: bytes) -> str:
+    return name.partition(b"\0")[0].decode("utf-8", "replace")
 
 
 @lru_cache(maxsize=1024)

@@ -76,6 +76,8 @@ _DEEPEST_INDENT = 3.0
 _LABEL_RATIO = 0.92
 _LONGEST_LABEL = 50
 _SENTENCE_END = '。！？.!?：:；;”"』」…'
+_FIRST_CJK = "\u2e80"
+"""The first character that `is_cjk`."""
 _HYPHEN_END = re.compile(f"([{LATIN}]+)-$")
 _OWN_HYPHEN = re.compile(f"[{LATIN}0-9]-$")
 _COMPOUND = re.compile(RULES.compound)
@@ -185,6 +187,19 @@ class _Draft:
     level: int = 0
     is_label: bool = False
     page_breaks: list[int] = field(default_factory=list)
+
+
+class _Role(NamedTuple):
+    """What a line would be as a block of its own."""
+
+    kind: BlockKind
+    level: int = 0
+    is_label: bool = False
+
+
+_TEXT, _TABLE, _CODE = _Role(BlockKind.PARAGRAPH), _Role(BlockKind.TABLE), _Role(BlockKind.CODE)
+_CAPTION, _LABEL = _Role(BlockKind.CAPTION), _Role(BlockKind.CAPTION, is_label=True)
+_ITEM = _Role(BlockKind.LIST_ITEM, 1)
 
 
 def write_layout(pages: list[PrintedPage], builder: DocumentBuilder) -> None:
@@ -352,6 +367,8 @@ class _Styles:
         self.body_size = _body_size(lines)
         self.label_size = self.body_size * _LABEL_RATIO
         """The most in which the lettering of a figure is set."""
+        self.large_size = self.body_size * _HEADING_RATIO
+        """The least in which headings are set that stand among text."""
         self._bold_is_special = sum(len(line.text) if line.bold else -len(line.text) for line in lines) < 0
         sizes = {line.size for line in lines if self._is_large(line)}
         self._levels = {size: level for level, size in enumerate(sorted(sizes, reverse=True), start=1)}
@@ -370,9 +387,7 @@ class _Styles:
 
     def _is_large(self, line: PrintedLine) -> bool:
         return (
-            line.size >= self.body_size * _HEADING_RATIO
-            and len(line.text) <= _LONGEST_HEADING
-            and sum(char.isalpha() for char in line.text) > 1
+            line.size >= self.large_size and len(line.text) <= _LONGEST_HEADING and sum(map(str.isalpha, line.text)) > 1
         )
 
 
@@ -480,8 +495,12 @@ def _with_whole_cells(lines: list[PrintedLine]) -> list[PrintedLine]:
     whole: list[PrintedLine] = []
     at = 0
     while at < len(lines):
-        table = _lines_of_table(lines, at) if lines[at].cells else [lines[at]]
-        whole += _whole_rows(table)
+        table = lines[at : at + 1]
+        if lines[at].cells:
+            table = _lines_of_table(lines, at)
+            whole += _whole_rows(table)
+        else:
+            whole += table
         at += len(table)
     return whole
 
@@ -608,101 +627,119 @@ def _reads_on(upper: PrintedLine, lower: PrintedLine) -> bool:
 
 
 def _column_drafts(lines: list[PrintedLine], styles: _Styles) -> list[_Draft]:
-    leadings = _leadings(lines)
-    margins = _margins(lines, leadings)
+    steps = [upper.bottom - lower.bottom for upper, lower in pairwise(lines)]
+    leadings = _leadings(lines, steps)
+    reaches = [leadings.get(line.size, _USUAL_LEADING * line.size) * _GAP for line in lines]
+    above = [False, *map(_is_next, lines[1:], steps, reaches[1:])]
+    below = [*map(_is_next, lines[1:], steps, reaches), False]
+    margins = _margins(lines, above)
     drafts: list[_Draft] = []
-    for previous, line, following, margin in zip([None, *lines], lines, [*lines[1:], None], margins, strict=False):
-        leading = leadings.get(line.size, _USUAL_LEADING * line.size)
-        gap_above, gap_below = not _is_next(previous, line, leading), not _is_next(line, following, leading)
-        ends_short = line.right < margin - 2 * line.size
+    previous: PrintedLine | None = None
+    places = zip(lines, [*lines[1:], None], above, below, margins, strict=True)
+    for line, following, follows, is_followed, margin in places:
         in_table = line.cells and any(near and line.is_row_with(near) for near in (previous, following))
-        alone = gap_above and (gap_below or ends_short)
+        alone = not follows and (not is_followed or line.right < margin - 2 * line.size)
         isolated = line.size <= styles.label_size and not (
-            _runs_into(previous, line, leading, margin) or _runs_into(line, following, leading, margin)
+            (follows and _runs_into(previous, line, margin)) or (is_followed and _runs_into(line, following, margin))
         )
-        fresh = _Draft(BlockKind.TABLE, [line]) if in_table else _classify(line, styles, alone, isolated)
-        if previous is not None and _belongs(drafts[-1], fresh, previous, line, margin, gap_above):
+        role = _TABLE if in_table else _role(line, styles, alone, isolated)
+        if previous is not None and _belongs(drafts[-1], role, previous, line, margin, not follows):
             drafts[-1].lines.append(line)
         else:
-            drafts.append(fresh)
+            drafts.append(_Draft(role.kind, [line], role.level, role.is_label))
+        previous = line
     return drafts
 
 
-def _margins(lines: list[PrintedLine], leadings: dict[float, float]) -> list[float]:
+def _margins(lines: list[PrintedLine], near: list[bool]) -> list[float]:
     """Return the right margin at each line: the column's, or a nearer one that a picture at its side leaves.
 
-    A nearer one is that of three lines as wide as a column, in the midst of a sentence.
+    A nearer one is that of three lines as wide as a column, in the midst of a sentence. `near` says which lines stand
+    at a paragraph's distance below the one before.
     """
     column = max(line.right for line in [line for line in lines if not line.cells] or lines)
     margins = [column] * len(lines)
+    pairs = zip(pairwise(lines), near[1:], strict=True)
     follows = [False] + [
-        upper.size == lower.size
+        is_near
+        and upper.size == lower.size
         and not (upper.cells or lower.cells)
-        and _is_next(upper, lower, leadings.get(lower.size, _USUAL_LEADING * lower.size))
         and abs(upper.left - lower.left) <= _DEEPEST_INDENT * lower.size
-        for upper, lower in pairwise(lines)
+        for (upper, lower), is_near in pairs
     ]
+    reads_on = _ReadsOn(lines)
     for first in range(len(lines) - 2):
         if not (follows[first + 1] and follows[first + 2]):
             continue
-        near = lines[first : first + 3]
-        rights = [line.right for line in near]
-        right, size = max(rights), near[0].size
-        wide = right - min(line.left for line in near) >= _NARROWEST_COLUMN * size
-        if wide and right - min(rights) <= _RAGGED * size:
+        one, two, three = lines[first : first + 3]
+        right, size = max(one.right, two.right, three.right), one.size
+        if right >= column or right - min(one.right, two.right, three.right) > _RAGGED * size:
+            continue
+        if right - min(one.left, two.left, three.left) >= _NARROWEST_COLUMN * size:
             for at in range(first + 1, min(first + 4, len(lines))):
-                if right < margins[at] and follows[at] and _reads_on(lines[at - 1], lines[at]):
+                if right < margins[at] and follows[at] and reads_on[at]:
                     margins[at] = right
     return margins
 
 
-def _is_next(upper: PrintedLine | None, lower: PrintedLine | None, leading: float) -> bool:
-    """Return whether a line stands at a paragraph's distance below another one."""
-    if upper is None or lower is None:
-        return False
-    return 0.3 * lower.size < upper.bottom - lower.bottom <= leading * _GAP
+class _ReadsOn(dict[int, bool]):
+    """Whether a sentence may go on from the line before to that at a place; it is asked of each up to three times."""
+
+    def __init__(self, lines: Sequence[PrintedLine]) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def __missing__(self, at: int) -> bool:
+        self[at] = found = _reads_on(self._lines[at - 1], self._lines[at])
+        return found
 
 
-def _runs_into(upper: PrintedLine | None, lower: PrintedLine | None, leading: float, margin: float) -> bool:
-    """Return whether two lines look like running text."""
+def _is_next(lower: PrintedLine, step: float, reach: float) -> bool:
+    """Return whether a line that stands `step` below another one is at a paragraph's distance, up to `reach`."""
+    return 0.3 * lower.size < step <= reach
+
+
+def _runs_into(upper: PrintedLine | None, lower: PrintedLine | None, margin: float) -> bool:
+    """Return whether two lines, one next below the other, look like running text."""
     if upper is None or lower is None or upper.size != lower.size:
         return False
-    return _is_next(upper, lower, leading) and not _was_broken_early(upper, lower, margin)
+    return not _was_broken_early(upper, lower, margin)
 
 
-def _classify(line: PrintedLine, styles: _Styles, stands_alone: bool, isolated: bool) -> _Draft:
-    level = styles.heading_level(line, stands_alone)
-    if level:
-        return _Draft(BlockKind.HEADING, [line], level)
+def _role(line: PrintedLine, styles: _Styles, stands_alone: bool, isolated: bool) -> _Role:
+    if stands_alone or line.size >= styles.large_size:
+        level = styles.heading_level(line, stands_alone)
+        if level:
+            return _Role(BlockKind.HEADING, level)
     if line.monospaced and not is_bulleted(line.text):
-        return _Draft(BlockKind.CODE, [line])
+        return _CODE
     if (stands_alone or line.size < styles.body_size) and is_caption(line.text):
-        return _Draft(BlockKind.CAPTION, [line])
+        return _CAPTION
     if is_list_item(line.text):
-        return _Draft(BlockKind.LIST_ITEM, [line], 1)
+        return _ITEM
     if isolated and len(line.text) <= _LONGEST_LABEL and line.text[-1] not in _SENTENCE_END:
-        return _Draft(BlockKind.CAPTION, [line], is_label=True)
-    return _Draft(BlockKind.PARAGRAPH, [line])
+        return _LABEL
+    return _TEXT
 
 
 def _belongs(
-    draft: _Draft, fresh: _Draft, previous: PrintedLine, line: PrintedLine, margin: float, gap_above: bool
+    draft: _Draft, role: _Role, previous: PrintedLine, line: PrintedLine, margin: float, gap_above: bool
 ) -> bool:
-    """Return whether the line, which alone would be `fresh`, goes on with the block in the making."""
+    """Return whether the line, which alone would be of this role, goes on with the block in the making."""
     if draft.kind is BlockKind.HEADING:
         close = previous.bottom - line.bottom < 1.6 * line.size and line.size == previous.size
         center_step = abs(line.left + line.right - previous.left - previous.right) / 2
         aligned = min(abs(line.left - previous.left), center_step) < line.size
-        same = fresh.kind is BlockKind.HEADING and fresh.level == draft.level
+        same = role.kind is BlockKind.HEADING and role.level == draft.level
         return same and close and aligned and not heading_level(line.text) and not _NUMBERED.match(line.text)
-    if draft.kind in {BlockKind.TABLE, BlockKind.CODE}:
-        return fresh.kind is draft.kind
+    if draft.kind is BlockKind.TABLE or draft.kind is BlockKind.CODE:
+        return role.kind is draft.kind
     if draft.is_label:
-        return fresh.is_label
+        return role.is_label
     # The last line of a small-print paragraph is as short as a label.
-    if fresh.is_label:
+    if role.is_label:
         return not gap_above and line.size == previous.size
-    if gap_above or fresh.kind is not BlockKind.PARAGRAPH or abs(line.size - previous.size) > 0.1 * previous.size:
+    if gap_above or role.kind is not BlockKind.PARAGRAPH or abs(line.size - previous.size) > 0.1 * previous.size:
         return False
     if previous.text[-1] == "-" and _HYPHEN_END.search(previous.text):
         return True
@@ -726,18 +763,18 @@ def _was_broken_early(previous: PrintedLine, line: PrintedLine, margin: float) -
     return previous.right + space + width + allowance < margin
 
 
-def _leadings(lines: list[PrintedLine]) -> dict[float, float]:
+def _leadings(lines: list[PrintedLine], steps: list[float]) -> dict[float, float]:
     """Return the usual distance between a paragraph's lines by size; the smallest common one, as gaps only widen it.
 
-    A size whose distances are all different has none.
+    A size whose distances are all different has none. `steps` are the distances from each line to the next.
     """
-    steps: defaultdict[float, list[float]] = defaultdict(list)
-    for upper, lower in pairwise(lines):
-        step = upper.bottom - lower.bottom
-        if upper.size == lower.size and 0.9 * upper.size < step < 2.2 * upper.size:
-            steps[upper.size].append(step)
+    by_size: defaultdict[float, list[float]] = defaultdict(list)
+    for (upper, lower), step in zip(pairwise(lines), steps, strict=True):
+        size = upper.size
+        if size == lower.size and 0.9 * size < step < 2.2 * size:
+            by_size[size].append(step)
     leadings = {}
-    for size, values in steps.items():
+    for size, values in by_size.items():
         groups = [list(group) for _, group in groupby(sorted(values), key=round)]
         common = [group[-1] for group in groups if len(group) * 5 >= len(values)]
         if common:
@@ -774,6 +811,8 @@ class _Vocabulary:
 
     def joined(self, lines: list[str]) -> str:
         """Join lines to running text, and mend divided words."""
+        if all(line and line[0] < _FIRST_CJK > line[-1] != "-" for line in lines):
+            return " ".join(lines)
         return reduce(self._join, lines)
 
     def mend(self, before: str, after: str) -> tuple[str, str]:

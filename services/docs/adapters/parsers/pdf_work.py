@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
 
-_OBJECT = re.compile(rb"obj\b")
+_STREAM = re.compile(b"stream")
 _OBJECT_NUMBER = re.compile(rb"\b(\d{1,10})\s+\d{1,5}\s+\Z")
 _NUMBER_REACH = 64
 _DICTIONARY_REACH = 4096
@@ -27,6 +27,9 @@ _CONTENTS = re.compile(rb"/Contents\s*\[([^\]]*)\]")
 _NUMBER = re.compile(rb"(\d{1,10})\s+\d{1,5}\s+R\b")
 _DEEPEST = 40
 """Forms within each other that the library follows."""
+_FONT_MARKS = (b"\0\1\0\0", b"\1\0\4", b"OTTO", b"true", b"%!PS-Adobe", b"%!FontType")
+_FONT_MARK_BYTES, _FONT_REACH = 16, 1024
+"""How the program of a font begins, and no instructions do."""
 _MEGABYTES_EACH_SECOND = 8
 """Simple instructions that the library reads in a second of a processor."""
 
@@ -41,16 +44,16 @@ def check_work(path: Path, builder: DocumentBuilder) -> None:
     most = int(builder.limits.seconds * _MEGABYTES_EACH_SECOND) * 1_000_000
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         streams: dict[int, _Stream] = {}
-        left = most
-        for match in _OBJECT.finditer(data):
+        left, before = most, 0
+        # A stream may hold others, as attached files do, and which bytes are read as what is not known here.
+        for match in _STREAM.finditer(data):
             builder.check_deadline()
-            number = _number_before(data, match.start())
-            if number is None:
-                continue
-            instructions, dictionary = _instructions(data, match.end(), left)
-            left -= len(instructions)
-            builder.check_complexity(most - left, most, "drawing")
-            streams[number] = len(instructions), _drawn(instructions, dictionary)
+            for number, begin in _objects_before(data, before, match.start()):
+                instructions, dictionary = _instructions(data, begin, match.start(), left)
+                left -= len(instructions)
+                builder.check_complexity(most - left, most, "drawing")
+                streams[number] = len(instructions), _drawn(instructions, dictionary)
+            before = match.end()
         pages = Counter(int(number) for array in _CONTENTS.findall(data) for number in _NUMBER.findall(array))
     builder.check_complexity(_work(streams, pages, most), most, "drawing")
 
@@ -66,15 +69,30 @@ def _number_before(data: mmap, end: int) -> int | None:
     return int(number[1]) if number else None
 
 
-def _instructions(data: mmap, begin: int, most: int) -> tuple[bytes, bytes]:
-    """Return an object's stream, unpacked to a little more than `most` bytes at most, and its dictionary."""
-    end = data.find(b"stream", begin, begin + _DICTIONARY_REACH)
-    dictionary = data[begin : max(begin, end)]
-    if end < 0 or b"endobj" in dictionary or _IMAGE.search(dictionary):
+def _objects_before(data: mmap, begin: int, stream: int) -> Iterator[tuple[int, int]]:
+    """Yield number and begin of the objects whose stream may be that at `stream`; no other stream is behind `begin`."""
+    begin = max(begin, stream + len(b"stream") - _DICTIONARY_REACH - len(b"obj"))
+    end = stream
+    while (at := data.rfind(b"obj", begin, end)) >= 0 and data[at - 3 : at] != b"end":
+        number = _number_before(data, at)
+        if number is not None:
+            yield number, at + len(b"obj")
+        end = at
+
+
+def _instructions(data: mmap, begin: int, end: int, most: int) -> tuple[bytes, bytes]:
+    """Return an object's stream, unpacked to a little more than `most` bytes at most, and its dictionary.
+
+    The dictionary is between `begin` and `end`. The program of a font is left out.
+    """
+    dictionary = data[begin:end]
+    if _IMAGE.search(dictionary):
         return b"", dictionary
     stream = data[end + len(b"stream") : data.find(b"endstream", end)].lstrip(b"\r\n")
     try:
         for _ in range(dictionary.count(b"/FlateDecode")):
+            if zlib.decompressobj().decompress(stream[:_FONT_REACH], _FONT_MARK_BYTES).startswith(_FONT_MARKS):
+                return b"", dictionary
             stream = zlib.decompressobj().decompress(stream, most + 1)
     except zlib.error:
         return b"", dictionary
