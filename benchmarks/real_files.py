@@ -62,15 +62,16 @@ _SPACE = re.compile(r"[\s\u00ad]+")
 
 @dataclass
 class Reader:
-    """A reader's process, started anew where a file ended it."""
+    """A reader's process, started anew where a file ended it; what it imports of Tiku is from the tree `tree`."""
 
     command: Sequence[str]
+    tree: Path = ROOT
     process: asyncio.subprocess.Process | None = None
 
-    async def read(self, path: Path) -> dict[str, Any]:
+    async def read(self, file: Path | str) -> dict[str, Any]:
         """Return what became of a file: `text`, `refused`, `failed` or `crashed`, with `seconds` and `memory`."""
         if self.process is None:
-            path_of_modules = f"{ROOT}{os.pathsep}{ROOT / 'protos' / 'gen'}"
+            path_of_modules = os.pathsep.join(map(str, (self.tree, self.tree / "protos" / "gen")))
             pipe = asyncio.subprocess.PIPE
             self.process = await asyncio.create_subprocess_exec(
                 *self.command,
@@ -83,7 +84,7 @@ class Reader:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
-            self.process.stdin.write(f"{path}\n".encode())
+            self.process.stdin.write(f"{file}\n".encode())
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 line = await self.process.stdout.readline()
         except (TimeoutError, OSError):
@@ -196,13 +197,17 @@ def drawn(folder: Path, each: int, seed: int) -> dict[str, list[Path]]:
     return {kind: sorted(draw.sample(files[kind], min(each, len(files[kind])))) for kind in KINDS if files[kind]}
 
 
+def reader_command(interpreter: str, name: str) -> list[str]:
+    """Return the command of a reader's process."""
+    return [interpreter, "-P", "-W", "ignore", str(ROOT / "benchmarks" / "servers" / "reader.py"), name]
+
+
 @asynccontextmanager
 async def readers(peers: str | None, *names: str) -> AsyncIterator[dict[str, Reader]]:
     """Open Tiku's reader and, where there is an interpreter for them, others."""
-    script = str(ROOT / "benchmarks" / "servers" / "reader.py")
-    found = {"tiku": Reader([sys.executable, "-P", "-W", "ignore", script, "tiku"])}
+    found = {"tiku": Reader(reader_command(sys.executable, "tiku"))}
     if peers:
-        found |= {name: Reader([peers, "-P", "-W", "ignore", script, name]) for name in names}
+        found |= {name: Reader(reader_command(peers, name)) for name in names}
     try:
         yield found
     finally:
