@@ -93,7 +93,8 @@ def sniff(head: bytes, name: str = "", tail: bytes = b"") -> str:
     if head.lstrip(b"\xef\xbb\xbf\0 \t\r\n").startswith(b"%PDF-"):
         return PDF
     text = as_text(head)
-    if (text is None or b"\0" in head) and b"%PDF-" in head[:_PDF_REACH]:
+    # Of a text that speaks of PDF, the name tells a PDF with something before its header.
+    if (text is None or b"\0" in head or suffix == SUFFIXES[PDF][0]) and b"%PDF-" in head[:_PDF_REACH]:
         return PDF
     if text is None:
         return BINARY
