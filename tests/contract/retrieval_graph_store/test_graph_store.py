@@ -35,6 +35,9 @@ from services.retrieval.values.graph import (
 from tests.engines import BoltServer, on_engine
 from tests.unit.retrieval.cypher_statements import READS
 
+# On a busy machine a cold Neo4j takes minutes to start and to plan its first statements.
+pytestmark = pytest.mark.timeout(600)
+
 NAMES = ("水", "光合作用", "photosynthesis", "氧气", "oxygen", "叶绿体", "Newton", "energy", "CO2", "Python 3")
 
 
