@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from email.header import Header
 from email.message import EmailMessage
 from pathlib import Path
@@ -138,3 +139,68 @@ def test_damaged_and_hostile_messages(data: bytes, reason: ParseReason | None, t
 @pytest.mark.parametrize("name", ["a.eml", "a.mht"])
 def test_a_text_without_headers_is_no_message(name: str) -> None:
     assert admitted_media_type(b"Just a text.\nIt says: hello", name) == TEXT
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "big5"])
+def test_headers_in_bare_letters(encoding: str, tmp_path: Path) -> None:
+    text = (
+        f"From: 王老師 <w@a.test>\r\nTo: =?utf-8?B?5byg?= 老師\r\nSubject: 鐵的實驗\r\n"
+        f"Content-Type: text/plain; charset={encoding}\r\n\r\n鐵在潮濕的空氣中生鏽。"
+    )
+    parsed = read(text.encode(encoding), tmp_path)
+    assert parsed.text == "鐵的實驗\n\nFrom: 王老師 <w@a.test>\nTo: 张 老師\n\n鐵在潮濕的空氣中生鏽。"
+
+
+def test_a_header_of_many_words_takes_little_time(tmp_path: Path) -> None:
+    started = time.process_time()
+    parsed = read(b"To: a\nSubject: " + b"=?utf-8?q?a?= " * 100_000 + b"\n\nrust", tmp_path)
+    assert parsed.text.endswith("rust")
+    assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize("declared", ["", "; boundary=lost"])
+def test_parts_are_told_apart_by_the_boundary_that_stands_there(declared: str, tmp_path: Path) -> None:
+    data = f"To: a\nContent-Type: multipart/mixed{declared}\n\n--b=1\nContent-Type: text/html; charset=utf-8\n\n"
+    parsed = read(f"{data}<h2>铁</h2><p>rusts</p>\n--b=1--\n".encode(), tmp_path)
+    assert parsed.text == "To: a\n\n铁\n\nrusts"
+
+
+def test_parts_within_parts_that_cannot_be_told_apart_are_warned_of(tmp_path: Path) -> None:
+    lost = "".join(f"--b{number}\nContent-Type: multipart/mixed\n\n" for number in range(3000))
+    assert read(f"To: a\nContent-Type: multipart/mixed\n\n{lost}".encode(), tmp_path).warnings == NOT_READ
+
+
+def test_text_in_place_of_parts_is_read(tmp_path: Path) -> None:
+    data = "To: a\nContent-Type: multipart/mixed; boundary=b\n\n铁 rusts in water.\n"
+    assert read(data.encode(), tmp_path).text == "To: a\n\n铁 rusts in water."
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "warned"),
+    [
+        ("application/pdf", "a.pdf", True),
+        ("application/pkcs7-mime", "smime.p7m", True),
+        ("application/pkcs7-signature", "smime.p7s", False),
+        ("image/png", "a.png", False),
+    ],
+)
+def test_files_shown_within_a_mail_are_warned_of(kind: str, name: str, warned: bool, tmp_path: Path) -> None:
+    data = (
+        "To: a\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nsee below\n"
+        f'--b\nContent-Type: {kind}; name="{name}"\nContent-Disposition: inline\n\nAAAA\n--b--\n'
+    )
+    assert read(data.encode(), tmp_path).warnings == (NOT_READ if warned else ())
+
+
+def test_lines_that_flow_are_joined(tmp_path: Path) -> None:
+    head = "To: a\nContent-Type: text/plain; charset=utf-8; format=flowed"
+    english = f"{head}\n\nIron rusts \nin water.\nIt does not in oil.\n\n> Why does \n> it rust?\n"
+    assert read(english.encode(), tmp_path).text == (
+        "To: a\n\nIron rusts in water.\nIt does not in oil.\n\n> Why does it rust?"
+    )
+    chinese = f"{head}; delsp=yes\n\n铁在潮湿的空 \n气中生锈。\n"
+    assert read(chinese.encode(), tmp_path).text == "To: a\n\n铁在潮湿的空气中生锈。"
+
+
+def test_a_mark_before_the_head_is_no_part_of_it(tmp_path: Path) -> None:
+    assert read(b"\xef\xbb\xbfSubject: Rust\nTo: a\n\nwet", tmp_path).title == "Rust"

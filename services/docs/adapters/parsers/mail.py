@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -20,6 +21,12 @@ _HEAD = ("From", "To", "Cc", "Date")
 _MOST_BOUNDARIES = 200
 """The library compares each line with the boundary of every part around it, and calls itself for a part in a part."""
 _WITHIN = re.compile(rb"boundary=|:\s*message/", re.IGNORECASE)
+_LONGEST_HEADER = 64 * 1024
+"""The library takes quadratic time to decode a longer one, which then stays as it is written."""
+_BOUNDARY = re.compile(rb"^--([!#-~]{1,200})[ \t]*\r?$", re.MULTILINE)
+_ENCODED_WORD = re.compile(r"=\?[^\s?]+\?[BbQq]\?[^\s?]*\?=")
+_NOT_MISSED = frozenset({"pgp-signature", "pkcs7-signature", "x-pkcs7-signature", "ics"})
+"""Files of a mail that no one reads as its text."""
 _TEXTS = {"text/plain": 1, "text/html": 2, "application/xhtml+xml": 2}
 """What is read, and how well it shows what was written."""
 
@@ -33,7 +40,9 @@ def write_mail(data: bytes, builder: DocumentBuilder, *, with_head: bool = True)
     """Write the text of a MIME message, without its head where it is a part of another file."""
     builder.check_complexity(len(_WITHIN.findall(data)), _MOST_BOUNDARIES, "parts")
     try:
-        message = message_from_bytes(data)
+        message = message_from_bytes(data.removeprefix(codecs.BOM_UTF8).lstrip())
+        if message.get_content_maintype() == "multipart" and not message.is_multipart():
+            message = _divided(message)
     except RecursionError as error:
         raise ParseError(ParseReason.TOO_COMPLEX) from error
     except (MessageError, ValueError, LookupError) as error:
@@ -54,14 +63,45 @@ def _write_head(message: Message, builder: DocumentBuilder) -> None:
 
 
 def _header(message: Message, name: str) -> str:
-    """Return a header's text; one whose encoding is not known stays as it is written."""
-    value = message.get(name)
-    if value is None:
-        return ""
+    """Return a header's text; one whose encoding is not known stays as it is written.
+
+    Many programs write letters without the encoding that a header should have.
+    """
+    value = str(next((value for key, value in message.raw_items() if key.lower() == name.lower()), ""))
+    if len(value) > _LONGEST_HEADER:
+        return _bare(value, message)
+    if value.isascii():
+        return _decoded(value)
+    return _ENCODED_WORD.sub(lambda word: _decoded(word[0]), _bare(value, message))
+
+
+def _decoded(value: str) -> str:
     try:
         return str(make_header(decode_header(value)))
     except (LookupError, ValueError, MessageError):
-        return str(value)
+        return value
+
+
+def _bare(value: str, message: Message) -> str:
+    """Return a header whose letters are written as bytes, in the encoding of the message's text as far as it fits."""
+    data = value.encode("ascii", "surrogateescape")
+    try:
+        return decode(data, next((charset for part in message.walk() if (charset := part.get_content_charset())), ""))
+    except ParseError:
+        return data.decode("ascii", "replace")
+
+
+def _divided(message: Message) -> Message:
+    """Return a message of parts whose header names no boundary or a wrong one, by the boundary that its text has."""
+    payload = message.get_payload(decode=True)
+    found = _BOUNDARY.search(payload) if isinstance(payload, bytes) else None
+    if found and isinstance(payload, bytes):
+        divided = message_from_bytes(b'Content-Type: multipart/mixed; boundary="%s"\n\n%s' % (found[1], payload))
+        if divided.is_multipart():
+            message.set_payload(divided.get_payload())
+            return message
+    message.set_type("text/plain")
+    return message
 
 
 def _texts(message: Message, builder: DocumentBuilder) -> Iterator[Message]:
@@ -72,6 +112,8 @@ def _texts(message: Message, builder: DocumentBuilder) -> Iterator[Message]:
     elif not message.is_multipart():
         if kind in _TEXTS:
             yield message
+        elif _is_missed(message):
+            builder.warn_of_all(WarningReason.PARTS_NOT_READ)
     else:
         found = [list(_texts(part, builder)) for part in message.get_payload() if isinstance(part, Message)]
         found = [parts for parts in found if parts]
@@ -83,6 +125,12 @@ def _texts(message: Message, builder: DocumentBuilder) -> Iterator[Message]:
             yield from parts
 
 
+def _is_missed(message: Message) -> bool:
+    """Return whether a part that is not read is a file, or parts that cannot be told apart."""
+    kind, _, form = message.get_content_type().partition("/")
+    return kind == "multipart" or (kind == "application" and bool(message.get_filename()) and form not in _NOT_MISSED)
+
+
 def _write_part(part: Message, builder: DocumentBuilder, *, is_page: bool) -> None:
     builder.check_deadline()
     data = part.get_payload(decode=True)
@@ -90,8 +138,29 @@ def _write_part(part: Message, builder: DocumentBuilder, *, is_page: bool) -> No
         return
     charset = part.get_content_charset() or ""
     if part.get_content_type() == "text/plain":
-        write_text(decode(data, charset), builder)
+        text = decode(data, charset)
+        if str(part.get_param("format", "")).lower() == "flowed":
+            text = _unflowed(text, delete_space=str(part.get_param("delsp", "")).lower() == "yes")
+        write_text(text, builder)
     elif is_page:
         write_html(decode(data, charset or declared_charset(data)), builder)
     else:
         write_fragment(decode(data, charset or declared_charset(data)), builder)
+
+
+def _unflowed(text: str, *, delete_space: bool) -> str:
+    """Return a text whose lines that end in a space go on in the next one (RFC 3676), each paragraph on a line."""
+    lines: list[str] = []
+    before = None  # The depth of quotes of the line that goes on.
+    for line in text.splitlines():
+        depth = len(line) - len(line.lstrip(">"))
+        line = line[depth:].removeprefix(" ")
+        if before == depth and line != "-- ":
+            lines[-1] += line
+        else:
+            lines.append(f"{'>' * depth} {line}" if depth else line)
+        flows = line.endswith(" ") and line != "-- "
+        before = depth if flows else None
+        if flows and delete_space:
+            lines[-1] = lines[-1][:-1]
+    return "\n".join(lines)
