@@ -143,6 +143,13 @@ def test_ruby_lists_of_terms_and_details(read: Reader) -> None:
         ("<ol type=I><li value=9>a<li>b<li type=a>c</ol>", "IX. a\nX. b\nk. c"),
         ("<ol reversed><li>a<li>b<li>c</ol>", "3. a\n2. b\n1. c"),
         ("<ol reversed start=10><li>a<li value=5>b<li>c</ol>", "10. a\n5. b\n4. c"),
+        ("<ol type=a start=26><li>x<li>y<li>z</ol>", "z. x\naa. y\nab. z"),
+        ("<ol type=A start=702><li>x<li>y</ol>", "ZZ. x\nAAA. y"),
+        ("<ol type=I start=3999><li>x<li>y</ol>", "MMMCMXCIX. x\n4000. y"),
+        ("<ol start=99999999999><li>x<li value=2147483647>y</ol>", "1. x\n2147483647. y"),
+        (f"<ol start={'9' * 5000}><li>x</ol>", "1. x"),
+        ("<ol><div><li>x<ol><li>n</ol></div><div><li>y</div></ol>", "1. x\n1. n\n2. y"),
+        ("<ol><li hidden>h<li>x<li style='display:none'>h<li>y</ol>", "1. x\n2. y"),
         ("<ol style='margin: 0; list-style: upper-roman inside'><li>a<li>b</ol>", "I. a\nII. b"),
         ("<ol style='list-style-type:cjk-ideographic'><li>甲<li>乙</ol>", "一、甲\n二、乙"),
         ("<ol style='list-style-type:none'><li>1) a<li>2) b</ol>", "1) a\n2) b"),
@@ -218,10 +225,25 @@ def test_a_body_that_says_it_is_hidden_is_read(read: Reader) -> None:
         ("<p>It is <u>     </u>, <u>not</u> hot.</p>", "It is ____, not hot."),
         ("<table><tr><td>a<td>is <u>　　</u><tr><td>c<td>d</table>", "a | is ____\nc | d"),
         ("<p>a<u> </u>b</p>", "a b"),
+        ("<p>沸点是<u><span lang=EN-US><b>&nbsp;&nbsp; </b></span></u>℃。</p>", "沸点是____℃。"),
+        ("<p>It is <span style='text-decoration: underline'>&nbsp;&nbsp;</span>.</p>", "It is ____."),
+        ("<p>It is <b style='Border-Bottom:1px solid'>&nbsp;&nbsp;</b>.</p>", "It is ____."),
+        ("<p>It is <span style='border-bottom:1px solid;width:5em'></span>.</p>", "It is ____."),
+        ("<p>It is <span style='border-bottom:0;width:5em'>&nbsp;&nbsp;</span>.</p>", "It is ."),
+        ("<p>It is <span style='border-bottom:1px solid;width:5em'>hot</span>.</p>", "It is hot."),
+        ("<p>It is <span style='text-decoration-line:underline'>\n    </span>hot.</p>", "It is hot."),
+        ("<p>It is<u>\n      </u>hot.</p>", "It is hot."),
+        ("<p>It is <u>&nbsp;<i>hot</i>&nbsp;</u>.</p>", "It is hot ."),
     ],
 )
 def test_underlined_space_is_a_gap(source: str, text: str, read: Reader) -> None:
     assert read(source).text == text
+
+
+def test_a_description_that_is_the_caption_is_read_once(read: Reader) -> None:
+    figure = "<figure><a href=a.png><img src=a.png alt='{}'></a><figcaption>Layers of a rock</figcaption></figure>"
+    assert read(figure.format("Layers of\n a rock")).text == "Layers of a rock"
+    assert read(figure.format("Sand above clay")).text == "Sand above clay\n\nLayers of a rock"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from services.docs.adapters.parsers.blanks import LINE, is_gap
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.encoding import decode, read_bytes
 from services.docs.adapters.parsers.formulas import mathml_text
-from services.docs.adapters.parsers.html_content import INVISIBLE, Content, find_content, hidden_elements
+from services.docs.adapters.parsers.html_content import INVISIBLE, Content, find_content, hidden_elements, is_displayed
 from services.docs.adapters.parsers.markup import joined_items, subscript, superscript
 from services.docs.values.parsed_document import BlockKind
 from services.language.numerals import write_number
@@ -53,7 +53,19 @@ _LIST_FORMS = {
     "disc": "none", "circle": "none", "square": "none",
 }  # fmt: skip
 _LIST_STYLE = re.compile(r"(?<![\w-])list-style(?:-type)?\s*:([^;]*)", re.IGNORECASE)
-_WHOLE_NUMBER = re.compile(r"\s*([+-]?\d{1,9})")
+_WHOLE_NUMBER = re.compile(r"\s*([+-]?\d+)")
+_LARGEST = 2**31 - 1
+_LETTERS = {"lowerLetter": "a", "upperLetter": "A"}
+_ROMAN = frozenset({"lowerRoman", "upperRoman"})
+_LAST_ROMAN = 3999
+_WITHIN_LINES = frozenset({"span", "font", "b", "i", "u", "em", "strong", "o:p"})
+"""Elements that set a text within a line and may be underlined."""
+_LINE_BELOW = re.compile(
+    r"(?<![\w-])(?:text-decoration(?:-line)?\s*:[^;]*\bunderline\b|border-bottom(?:-style)?\s*:(?!\s*(?:none|0)\b))",
+    re.IGNORECASE,
+)
+_DRAWN_WIDTH = re.compile(r"(?<![\w-])(?:min-)?width\s*:\s*[1-9]", re.IGNORECASE)
+_WRAPPED = re.compile(r"[ \t\r\f]*\n[ \t\r\n\f]*")
 _DRAWN_TEX = ".MathJax, .MathJax_Display, .MathJax_Preview, .MathJax_SVG, .MathJax_CHTML, .MathJax_SVG_Display"
 """What MathJax puts beside the script that holds a formula's source."""
 _DISPLAY_STYLE = re.compile(r"\{\\displaystyle\s+(.*)\}", re.DOTALL)
@@ -187,7 +199,7 @@ class _Writer:
             return False
         if tag in _SPECIAL:
             self._add_special(node, tag)
-        elif tag == "u" and _holds_gap(node):
+        elif tag in _WITHIN_LINES and _is_drawn_gap(node, tag):
             self._inline.append(LINE)
         else:
             return self._enter_element(node, tag)
@@ -283,7 +295,7 @@ def _markers(listed: LexborNode) -> dict[int, str]:
     """Return what stands before each item of a list by its identity: numbers as the page says, nothing for bullets."""
     if listed.tag != "ol":
         return {}
-    items = [child for child in listed.iter() if child.tag == "li"]
+    items = [item for item in _items_of(listed) if is_displayed(item.attributes)]
     backwards = "reversed" in listed.attributes
     number = _whole(listed.attributes.get("start"), len(items) if backwards else 1)
     form = _list_form(listed, "decimal")
@@ -291,16 +303,41 @@ def _markers(listed: LexborNode) -> dict[int, str]:
     for item in items:
         number = _whole(item.attributes.get("value"), number)
         own = _list_form(item, form)
-        # Letters and the like begin at one; a browser shows other numbers in digits.
-        text = write_number(number, own if number > 0 else "decimal")
+        text = _number_text(number, own)
         markers[item.mem_id] = text + ("" if own == "none" else "、" if is_cjk(text[-1]) else ". ")
         number += -1 if backwards else 1
     return markers
 
 
+def _items_of(listed: LexborNode) -> Iterator[LexborNode]:
+    """Yield a list's own items, some of which stand in other elements."""
+    stack = list(listed.iter())[::-1]
+    while stack:
+        child = stack.pop()
+        if child.tag == "li":
+            yield child
+        elif child.tag not in {"ul", "ol", "menu"}:
+            stack.extend(list(child.iter())[::-1])
+
+
+def _number_text(number: int, form: str) -> str:
+    """Return a number as a browser writes it: in digits where the form has no such number, and z is followed by aa."""
+    if form == "none" or number <= 0 or (form in _ROMAN and number > _LAST_ROMAN):
+        return write_number(number, "none" if form == "none" else "decimal")
+    if form not in _LETTERS:
+        return write_number(number, form)
+    letters = ""
+    while number:
+        number, letter = divmod(number - 1, 26)
+        letters = chr(ord(_LETTERS[form]) + letter) + letters
+    return letters
+
+
 def _whole(value: str | None, default: int) -> int:
     found = _WHOLE_NUMBER.match(value or "")
-    return int(found[1]) if found else default
+    # So long a number is none to a browser, and Python refuses to read some.
+    number = int(found[1]) if found and len(found[1]) < len(str(_LARGEST)) + 2 else default
+    return number if abs(number) <= _LARGEST else default
 
 
 def _list_form(node: LexborNode, default: str) -> str:
@@ -399,7 +436,7 @@ def _inline_pieces(node: LexborNode, gone: Set[int]) -> Iterator[str]:
             continue
         elif tag in _SPECIAL:
             yield _special(child, tag, gone)
-        elif tag == "u" and _holds_gap(child):
+        elif tag in _WITHIN_LINES and _is_drawn_gap(child, tag):
             yield LINE
         elif not (tag.startswith("-") or tag in INVISIBLE or _is_permalink(child, tag)):
             if tag == "ol":
@@ -420,7 +457,7 @@ def _special(node: LexborNode, tag: str, gone: Set[int]) -> str:
     if tag == "math":
         return _formula(node)
     if tag == "img":
-        return "" if _leads_elsewhere(node.parent) else _description(node.attributes)
+        return "" if _leads_elsewhere(node.parent) or _is_captioned(node) else _description(node.attributes)
     text = _inline_text(node, gone)
     if tag == "sub":
         return subscript(text)
@@ -428,10 +465,31 @@ def _special(node: LexborNode, tag: str, gone: Set[int]) -> str:
     return "" if text.startswith("[") else superscript(text)
 
 
-def _holds_gap(node: LexborNode) -> bool:
-    """Return whether an underlined element holds a gap to be filled in and nothing else."""
-    inner = list(node.iter(include_text=True))
-    return len(inner) == 1 and inner[0].tag == "-text" and is_gap(inner[0].text(deep=False))
+def _is_drawn_gap(node: LexborNode, tag: str) -> bool:
+    """Return whether an element of a line is an underlined gap to be filled in."""
+    if tag == "u":
+        return is_gap(_space_within(node))
+    style = node.attributes.get("style") or ""
+    if not _LINE_BELOW.search(style):
+        return False
+    space = _space_within(node)
+    return is_gap(space) or (not space.strip() and _DRAWN_WIDTH.search(style) is not None)
+
+
+def _space_within(node: LexborNode) -> str:
+    """Return the white space of which an element is made, or what shows that it holds something else."""
+    pieces: list[str] = []
+    stack = list(node.iter(include_text=True))
+    while stack:
+        child = stack.pop()
+        text = child.text(deep=False) if child.tag == "-text" else ""
+        if text.strip() or not (child.tag == "-text" or child.tag in _WITHIN_LINES):
+            return text.strip() or LINE
+        pieces.append(text)
+        if child.tag != "-text":
+            stack.extend(child.iter(include_text=True))
+    # A page's source is broken into lines where it stands in one.
+    return _WRAPPED.sub(" ", "".join(pieces))
 
 
 def _leads_elsewhere(node: LexborNode | None) -> bool:
@@ -443,6 +501,18 @@ def _leads_elsewhere(node: LexborNode | None) -> bool:
             return not _PICTURE_ADDRESS.search(node.attributes.get("href") or "")
         node = node.parent
     return False
+
+
+def _is_captioned(node: LexborNode) -> bool:
+    """Return whether a figure's caption says what its picture's description says."""
+    above = node.parent
+    for _ in range(_AROUND_PICTURE):
+        if above is None or above.tag == "figure":
+            break
+        above = above.parent
+    caption = above.css_first("figcaption") if above is not None and above.tag == "figure" else None
+    text = " ".join((node.attributes.get("alt") or "").split())
+    return caption is not None and bool(text) and text in " ".join(caption.text(deep=True).split())
 
 
 def _description(attributes: Mapping[str, str | None]) -> str:

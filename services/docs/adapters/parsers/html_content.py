@@ -155,6 +155,11 @@ def hidden_elements(body: LexborNode) -> set[int]:
     return {node.mem_id for node in found if node.mem_id != body.mem_id and _is_hidden(node.attributes)}
 
 
+def is_displayed(attributes: Mapping[str, str | None]) -> bool:
+    """Return whether an element takes a place on the page, though it may be empty to those who listen to it."""
+    return "hidden" not in attributes and _NOT_SHOWN.search(attributes.get("style") or "") is None
+
+
 def _is_hidden(attributes: Mapping[str, str | None]) -> bool:
     if "hidden" in attributes or attributes.get("aria-hidden") == "true":
         return True
