@@ -67,3 +67,31 @@ def test_null_bytes_are_dropped(data: bytes) -> None:
 @pytest.mark.parametrize("data", [bytes(range(256)) * 4, b"\0\1\2\3" * 50, b"a\0\0\0" * 50])
 def test_what_is_no_text(data: bytes) -> None:
     assert sniff(data, "notes.txt") == BINARY
+
+
+@pytest.mark.parametrize("text", [CHINESE, TRADITIONAL], ids=["simplified", "traditional"])
+@pytest.mark.parametrize("declared", ["iso-8859-1", "big5", "gb2312", "euc-kr", "shift_jis", "windows-1251", "hz"])
+def test_chinese_is_read_where_another_encoding_is_declared(text: str, declared: str) -> None:
+    encoding = "big5" if text == TRADITIONAL else "gb18030"
+    assert decode(f"<p>{text}</p>".encode(encoding), declared) == f"<p>{text}</p>"
+
+
+@pytest.mark.parametrize("declared", ["iso-2022-jp", "hz-gb-2312"])
+def test_unicode_is_read_where_characters_of_seven_bits_are_declared(declared: str) -> None:
+    assert decode(CHINESE.encode(), declared) == CHINESE
+
+
+@pytest.mark.parametrize(
+    ("text", "declared"),
+    [
+        ("東京都立大学附属高等学校入学試験問題、数学と理科。", "shift_jis"),
+        ("東京都立大学附属高等学校入学試験問題、数学と理科。", "euc_jp"),
+        ("오늘 우리는 한국의 역사를 배웁니다. 교과서를 펴세요.", "euc_kr"),
+        ("Сегодня мы изучаем историю Китая.", "koi8-r"),
+        ("Σήμερα μελετάμε την ιστορία.", "iso8859-7"),
+        ("L'été, les élèves préfèrent étudier à côté d'une fenêtre.", "iso8859-1"),
+        ("Größe", "iso8859-1"),
+    ],
+)
+def test_what_is_declared_holds_where_nothing_speaks_against_it(text: str, declared: str) -> None:
+    assert decode(text.encode(declared), declared) == text

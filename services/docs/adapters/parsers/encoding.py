@@ -23,6 +23,8 @@ _LEGACY_FAMILIES = (
 )
 _STATEFUL = ("iso2022_", "hz")
 """Encodings in bytes of ASCII, so that they are valid UTF-8 as well."""
+_SHIFTS = re.compile(rb"\x1b[$(]|~\{")
+"""What stands before the characters of such an encoding."""
 _LABELS = {
     "x-sjis": "cp932", "sjis": "cp932", "windows-31j": "cp932", "x-euc-jp": "euc_jp", "x-gbk": "gb18030",
     "gb_2312-80": "gb18030", "csgb2312": "gb18030", "csiso58gb231280": "gb18030", "x-x-big5": "big5hkscs",
@@ -72,13 +74,13 @@ def decode(data: bytes, declared: str = "") -> str:
         return _decode_strictly(data, unmarked, 0)
     data = data.replace(b"\0", b"")
     known = _known(declared)
-    if known.startswith(_STATEFUL):
+    if known.startswith(_STATEFUL) and _SHIFTS.search(data):
         return _decode_declared(data, known)
     try:
         text = data.decode(_UTF8)
     except UnicodeDecodeError as error:
         if known and (known != _UTF8 or _is_damaged_utf8(data)):
-            return _decode_declared(data, known)
+            return _decode_declared(data, _belied(data, known) or known)
         legacy = "" if _is_damaged_utf8(data) else _legacy_encoding(data)
         if not legacy:
             raise _invalid(_UTF8, error.start) from error
@@ -93,6 +95,21 @@ def _is_valid_by_chance(text: str, declared: str) -> bool:
     Two ideographs of GBK may be one valid character each; ideographs in UTF-8 have three bytes.
     """
     return declared.startswith(_IDEOGRAPHIC) and max(text) < "\u0800"
+
+
+def _belied(data: bytes, declared: str) -> str:
+    """Return the encoding of Chinese in which bytes read as such, and not in the declared one; empty without one.
+
+    Programs write pages of one encoding from a template that declares another.
+    """
+    legacy = "" if declared.startswith(_UTF8) else _legacy_encoding(data)
+    if legacy not in _CHINESE or declared.startswith(legacy):
+        return ""
+    sample = _sample(data)
+    text = sample.decode(legacy, errors="replace")
+    if sum(not char.isascii() for char in text) < _FEW:
+        return ""
+    return legacy if likelihood(text) - likelihood(sample.decode(declared, "replace")) >= _LEAST_LEAD else ""
 
 
 def _decode_declared(data: bytes, encoding: str) -> str:
@@ -131,11 +148,7 @@ def _is_damaged_utf8(data: bytes) -> bool:
 
 def _legacy_encoding(data: bytes) -> str:
     """Return the older encoding in which a sample reads as Chinese or as English; empty when none does."""
-    first = next(position for position, byte in enumerate(data) if byte >= 0x80)
-    begin = data.rfind(b"\n", 0, first) + 1
-    sample = data[begin : begin + _SAMPLE_BYTES]
-    if begin + _SAMPLE_BYTES < len(data):
-        sample = sample[: sample.rfind(b"\n") + 1 or None]
+    sample = _sample(data)
     likely = {encoding: likelihood(text) for encoding in _CHINESE if (text := _decoded(sample, encoding)) is not None}
     best = max(likely, key=lambda encoding: likely[encoding], default="")
     others = [value for encoding, value in likely.items() if encoding != best]
@@ -143,6 +156,16 @@ def _legacy_encoding(data: bytes) -> str:
         return best
     western = _decoded(sample, _WESTERN)
     return _WESTERN if western is not None and _WORD.search(western) and reads_as_spelled(western) else ""
+
+
+def _sample(data: bytes) -> bytes:
+    """Return whole lines of bytes from the first line that is not ASCII."""
+    first = next(position for position, byte in enumerate(data) if byte >= 0x80)
+    begin = data.rfind(b"\n", 0, first) + 1
+    sample = data[begin : begin + _SAMPLE_BYTES]
+    if begin + _SAMPLE_BYTES < len(data):
+        sample = sample[: sample.rfind(b"\n") + 1 or None]
+    return sample
 
 
 def _decoded(sample: bytes, encoding: str) -> str | None:
