@@ -87,6 +87,7 @@ def nested(depth: int) -> bytes:
         ("p.xlsx", b"%PDF-1.4 no parser here"),
         ("p.bin", bytes(range(256)) * 4),
         ("p.xml", b"<?xml version='1.0'?><w:wordDocument/>"),
+        ("p.xml", b"<w:document><w:body/></w:document>"),
         ("p.docx", nested(6)),
         ("p.mht", b"MIME-Version: 1.0\r\nContent-Disposition: attachment\r\n\r\nx\r\n"),
     ],

@@ -24,7 +24,9 @@ _NOT_READ = frozenset(
 
 def foreign_media_type(data: bytes, name: str) -> str:
     """Return the media type of a part by its content."""
-    return sniff(data[:HEAD_BYTES], name, data[-TAIL_BYTES:])
+    media_type = sniff(data[:HEAD_BYTES], name, data[-TAIL_BYTES:])
+    # The package's own XML may stand there, which looks like text where it does not begin with a declaration.
+    return "application/xml" if media_type == TEXT and name.lower().endswith(".xml") else media_type
 
 
 @contextmanager
