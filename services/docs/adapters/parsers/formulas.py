@@ -329,12 +329,12 @@ def eq_field_text(instruction: str) -> str:
 
 class _Equation:
     def __init__(self, source: str) -> None:
-        self._source = source
+        self._source = source.strip()
         self._at = 0
         self._depth = 0
 
     def text(self) -> str:
-        return " ".join(self._sequence("").split())
+        return re.sub(r"\s+", " ", self._sequence(""))
 
     def _sequence(self, ends: str) -> str:
         """Read up to one of the characters `ends`, which stays."""
@@ -390,6 +390,11 @@ class _Equation:
         return parts
 
 
+_REACTION = re.compile(f"[-—–―─━_ ]*[{re.escape(''.join(sorted(_ARROWS)))}＝═>][-—–―─━═＝=_> ]*|[-—–―─━]{{2,}}")
+"""Arrows and equals signs, some of which are put together of lines."""
+_BAR = re.compile("[-—–―－─]")
+_CHARGE = re.compile(r"\d*[-+－＋–—]|[⁰¹²³⁴-⁹]*[⁺⁻]")
+_PAIR = 2
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 
 
@@ -421,13 +426,48 @@ def _eq_large(options: str, parts: list[str]) -> str:
     return large({"su": "∑", "pr": "∏"}.get(options[:2], "∫"), below, above, "".join(inner))
 
 
-def _eq_over(_: str, parts: list[str]) -> str:
+def _eq_over(options: str, parts: list[str]) -> str:
     """Write characters over each other: the reading above a word goes, a mark above letters stays."""
+    if reaction := _eq_reaction(parts):
+        return reaction
     *above, base = parts if parts[-1][:1] not in "^_" else parts[::-1]
-    mark = above[0].lstrip("^_").strip("()") if above else ""
+    mark = _unraised(above[0]) if above else ""
     if mark in _CIRCLES and base.isdecimal():
         return write_number(int(base[:4]), "decimalEnclosedCircle")
-    return marked(base, mark) if mark in _COMBINING else base
+    if mark in _COMBINING or _BAR.fullmatch(mark):
+        return marked(_unraised(base), _COMBINING.get(mark, _OVER))
+    return _eq_both_scripts(options, parts) or base
+
+
+def _eq_reaction(parts: list[str]) -> str:
+    """Write an arrow or equals sign of a reaction with its conditions, which are raised or lowered; else nothing."""
+    sign = next((part for part in parts if part[:1] != "^" and _REACTION.fullmatch(_unraised(part))), "")
+    others = [part for part in parts if part is not sign]
+    if not sign or not others or any(part[:1] not in {"^", "_"} for part in others):
+        return ""
+    above, below = (", ".join(_unraised(part) for part in others if part[0] == mark) for mark in "^_")
+    return conditioned(_unraised(sign), below, above)
+
+
+def _eq_both_scripts(options: str, parts: list[str]) -> str:
+    """Write an index below an exponent, as those of an ion; else nothing."""
+    if len(parts) != _PAIR:
+        return ""
+    raised = {part[:1]: _unraised(part) for part in parts}
+    if set(raised) == {"^", "_"}:
+        if raised["^"] in _COMBINING:
+            return marked(raised["_"], raised["^"])
+        return scripts("", raised["_"], raised["^"])
+    if _CHARGE.fullmatch(parts[0]) and parts[1].isdigit() and "al" in options:
+        above, below = parts
+        return scripts("", below, above) if above.isascii() and below.isascii() else below + above
+    return ""
+
+
+def _unraised(part: str) -> str:
+    """Return what stands in a raised or lowered part."""
+    text = part.lstrip("^_")
+    return text[1:-1] if text != part and _CLOSED.fullmatch(text) and text[0] == "(" else text
 
 
 def _eq_borders(options: str, parts: list[str]) -> str:
