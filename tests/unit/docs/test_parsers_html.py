@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -238,6 +239,22 @@ def test_a_body_that_says_it_is_hidden_is_read(read: Reader) -> None:
 )
 def test_underlined_space_is_a_gap(source: str, text: str, read: Reader) -> None:
     assert read(source).text == text
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<p>" + "<u>" * 240 + "&nbsp;<i> </i>" * 100_000 + "Rust",
+        "<p>" + "<span style='border-bottom:1px solid'>" * 240 + "&nbsp;<i> </i>" * 50_000 + "<br>Rust",
+        f"<figure>{'<img alt=red>' * 20_000}<figcaption>{'Rust is red. ' * 1000}</figcaption></figure>",
+        "<ol>" + "<div>" * 200 + "<li>Rust" * 20_000,
+    ],
+    ids=["underlined", "styled", "pictures", "items"],
+)
+def test_a_page_of_one_thing_many_times_takes_little_time(source: str, read: Reader) -> None:
+    started = time.process_time()
+    assert "Rust" in read(source).text
+    assert time.process_time() - started < 15
 
 
 def test_a_description_that_is_the_caption_is_read_once(read: Reader) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Set
+from itertools import islice
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -41,6 +42,9 @@ _NO_DESCRIPTION = re.compile(
 """Names of files and of ornaments."""
 _PICTURE_ADDRESS = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|bmp)\b", re.IGNORECASE)
 _AROUND_PICTURE = 3
+_FEW = 8
+_MOST_PIECES = 64
+"""A gap is made of few elements and texts; to look at more in each that stands in others takes quadratic time."""
 _ICON_PIXELS = 32
 """A picture that is lower or narrower is an ornament."""
 _LIST_FORMS = {
@@ -479,15 +483,17 @@ def _is_drawn_gap(node: LexborNode, tag: str) -> bool:
 def _space_within(node: LexborNode) -> str:
     """Return the white space of which an element is made, or what shows that it holds something else."""
     pieces: list[str] = []
-    stack = list(node.iter(include_text=True))
+    stack = list(islice(node.iter(include_text=True), _MOST_PIECES))
     while stack:
         child = stack.pop()
+        if len(pieces) + len(stack) >= _MOST_PIECES - 1:
+            return LINE
         text = child.text(deep=False) if child.tag == "-text" else ""
         if text.strip() or not (child.tag == "-text" or child.tag in _WITHIN_LINES):
             return text.strip() or LINE
         pieces.append(text)
         if child.tag != "-text":
-            stack.extend(child.iter(include_text=True))
+            stack.extend(islice(child.iter(include_text=True), _MOST_PIECES))
     # A page's source is broken into lines where it stands in one.
     return _WRAPPED.sub(" ", "".join(pieces))
 
@@ -504,15 +510,18 @@ def _leads_elsewhere(node: LexborNode | None) -> bool:
 
 
 def _is_captioned(node: LexborNode) -> bool:
-    """Return whether a figure's caption says what its picture's description says."""
+    """Return whether a figure's caption says what the description of its picture says."""
     above = node.parent
     for _ in range(_AROUND_PICTURE):
-        if above is None or above.tag == "figure":
-            break
+        # Of many pictures, none is asked for its caption, which would take quadratic time.
+        if above is None or len(list(islice(above.iter(), _FEW))) == _FEW:
+            return False
+        if above.tag == "figure":
+            caption = next((child for child in above.iter() if child.tag == "figcaption"), None)
+            text = " ".join((node.attributes.get("alt") or "").split())
+            return caption is not None and bool(text) and text in " ".join(caption.text(deep=True).split())
         above = above.parent
-    caption = above.css_first("figcaption") if above is not None and above.tag == "figure" else None
-    text = " ".join((node.attributes.get("alt") or "").split())
-    return caption is not None and bool(text) and text in " ".join(caption.text(deep=True).split())
+    return False
 
 
 def _description(attributes: Mapping[str, str | None]) -> str:
