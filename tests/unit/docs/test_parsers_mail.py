@@ -204,3 +204,11 @@ def test_lines_that_flow_are_joined(tmp_path: Path) -> None:
 
 def test_a_mark_before_the_head_is_no_part_of_it(tmp_path: Path) -> None:
     assert read(b"\xef\xbb\xbfSubject: Rust\nTo: a\n\nwet", tmp_path).title == "Rust"
+
+
+@pytest.mark.parametrize("page", ["", "<p><img src=cid:a></p>\n", "<div><br>&nbsp;</div>"])
+def test_of_alternatives_one_without_text_is_not_read(page: str, tmp_path: Path) -> None:
+    message = mail(To="a@b.test")
+    message.set_content("Bring two nails.")
+    message.add_alternative(page, subtype="html")
+    assert read(message.as_bytes(), tmp_path).text == "To: a@b.test\n\nBring two nails."

@@ -27,6 +27,7 @@ _BOUNDARY = re.compile(rb"^--([!#-~]{1,200})[ \t]*\r?$", re.MULTILINE)
 _ENCODED_WORD = re.compile(r"=\?[^\s?]+\?[BbQq]\?[^\s?]*\?=")
 _NOT_MISSED = frozenset({"pgp-signature", "pkcs7-signature", "x-pkcs7-signature", "ics"})
 """Files of a mail that no one reads as its text."""
+_MARKUP = re.compile(rb"<[^<>]*>|&nbsp;")
 _TEXTS = {"text/plain": 1, "text/html": 2, "application/xhtml+xml": 2}
 """What is read, and how well it shows what was written."""
 
@@ -118,11 +119,18 @@ def _texts(message: Message, builder: DocumentBuilder) -> Iterator[Message]:
         found = [list(_texts(part, builder)) for part in message.get_payload() if isinstance(part, Message)]
         found = [parts for parts in found if parts]
         if kind == "multipart/alternative" and found:
-            found = [max(found, key=lambda parts: max(_TEXTS[part.get_content_type()] for part in parts))]
+            found = [max(found, key=lambda parts: max(map(_worth, parts)))]
         elif kind == "multipart/related":
             found = found[:1]
         for parts in found:
             yield from parts
+
+
+def _worth(part: Message) -> int:
+    """Return how well a part shows what was written; one without a letter shows nothing."""
+    data = part.get_payload(decode=True)
+    has_text = isinstance(data, bytes) and _MARKUP.sub(b"", data).strip() != b""
+    return _TEXTS[part.get_content_type()] if has_text else 0
 
 
 def _is_missed(message: Message) -> bool:
