@@ -28,9 +28,14 @@ def beside_of(domain: str, settings: GatewaySettings) -> Beside:
     async def beside(server: RunningServer) -> AsyncIterator[Awaitable[object]]:
         # Streams of requests, such as files, and health come over gRPC all the same.
         own = settings.model_copy(update={f"{domain}_target": _target(server.address)})
-        async with running(own, {domain: InProcess(server.handlers)}) as gateway:
-            logger.info("serving", extra={"url": gateway.url})
-            yield asyncio.wait((gateway.serving,))
+        local = InProcess(server.handlers)
+        try:
+            async with running(own, {domain: local}) as gateway:
+                logger.info("serving", extra={"url": gateway.url})
+                yield asyncio.wait((gateway.serving,))
+        finally:
+            # What handlers do in the end, such as to count a call, needs what the service closes next.
+            await local.stop(settings.drain_seconds)
 
     return beside
 

@@ -30,6 +30,16 @@ class InProcess:
 
     def __init__(self, handlers: StagedHandlers) -> None:
         self._handlers = handlers
+        self._tasks: set[asyncio.Task[Any]] = set()
+        """Of handlers at work, also of calls that ended before them."""
+
+    async def stop(self, seconds: float) -> None:
+        """Cancel what is still at work, and wait so long at most until it is done with what it does in the end."""
+        for task in self._tasks:
+            if not task.cancelling():  # A second time would cut short what it does in the end.
+                task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
 
     def unary_unary(self, method: str) -> Callable[..., UnaryCall] | None:
         """Return a method (`/tiku.llm.v1.LlmService/Chat`) that takes bytes and a `timeout`; None for no such one."""
@@ -47,7 +57,7 @@ class InProcess:
         serialize = handler.response_serializer
 
         def call(request: bytes, *, timeout: float) -> Any:
-            return kind(behavior, serialize, request, context.time_for(timeout), outgoing_metadata())
+            return kind(self._tasks, behavior, serialize, request, context.time_for(timeout), outgoing_metadata())
 
         return call
 
@@ -55,11 +65,13 @@ class InProcess:
 class _Call:
     """One call under way, and what its handler and the stages around it see of it.
 
-    It is the part of grpc.aio's `ServicerContext` that they use, and of its client's call.
+    It is the part of grpc.aio's `ServicerContext` that they use, and of its client's call. A call that is canceled or
+    late is over at once for who made it, as over gRPC, whatever its handler still does.
     """
 
     def __init__(
         self,
+        tasks: set[asyncio.Task[Any]],
         behavior: Callable[..., Any],
         serialize: Callable[[Any], bytes],
         request: bytes,
@@ -70,17 +82,21 @@ class _Call:
         self._serialize = serialize
         self._metadata = metadata
         self._deadline = loop.time() + timeout
-        self._is_late = False
+        self._cut: BaseException | None = None
+        """What the caller is told of a call that did not wait for its handler."""
+        self._waiter: asyncio.Future[None] | None = None
         self._code: grpc.StatusCode | None = None
         self._details = ""
         self._trailers: tuple[tuple[str, Any], ...] = ()
         self._timer = loop.call_at(self._deadline, self._end_late)
+        self._tasks = tasks
         self._task: asyncio.Task[Any] = loop.create_task(behavior(request, self))
+        tasks.add(self._task)
         self._task.add_done_callback(self._ended)
 
     def cancel(self) -> bool:
         """Cancel the call; return whether it was still running."""
-        return self._task.cancel()
+        return self._end(asyncio.CancelledError())
 
     def invocation_metadata(self) -> Metadata:
         """Return what the caller says of itself."""
@@ -108,38 +124,62 @@ class _Call:
         raise aio.AbortError
 
     def _end_late(self) -> None:
-        self._is_late = True
+        self._end(_error(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded"))
+
+    def _end(self, told: BaseException) -> bool:
+        """End the call before its handler; return whether that was still at work."""
+        if self._cut is not None or self._task.done():
+            return False
+        self._cut = told
         self._task.cancel()
+        _wake(self._waiter)
+        return True
 
-    def _ended(self, _: object) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._timer.cancel()
-        if not self._task.cancelled():
-            self._task.exception()  # Marks it as retrieved: whoever canceled the call does not ask how it ended.
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # Marks it as retrieved: whoever canceled the call does not ask how it ended.
+        _wake(self._waiter)
 
-    def _failure(self) -> BaseException:
-        """Return what the caller sees of a call that did not end well, as over gRPC."""
-        if not self._task.cancelled():
-            code = self._code if isinstance(self._task.exception(), aio.AbortError) else None
-            return _error(code or grpc.StatusCode.UNKNOWN, self._details, self._trailers)
-        if self._is_late:
-            return _error(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
-        return asyncio.CancelledError()
+    async def _news(self) -> None:
+        """Wait until there is something to tell the caller; a caller that is canceled cancels the call."""
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        finally:
+            self._waiter = None
+
+    def _result(self) -> Any:
+        """Return what the handler of a call that is over returned.
+
+        Raises:
+            grpc.RpcError: the call failed, as over gRPC.
+            asyncio.CancelledError: it was canceled.
+        """
+        if self._cut is not None:
+            raise self._cut
+        if self._task.cancelled():
+            raise asyncio.CancelledError
+        if (error := self._task.exception()) is not None:
+            code = self._code if isinstance(error, aio.AbortError) else None
+            raise _error(code or grpc.StatusCode.UNKNOWN, self._details, self._trailers)
+        return self._task.result()
 
 
 class UnaryCall(_Call):
     """A call with one response, to be awaited."""
 
     def __await__(self) -> Generator[Any, None, bytes]:
-        try:
-            response = yield from self._task
-        except asyncio.CancelledError:
-            waiting = asyncio.current_task()
-            if not self._is_late or (waiting is not None and waiting.cancelling()):
-                raise
-            raise self._failure() from None
-        except Exception:
-            raise self._failure() from None
-        return self._serialize(response)
+        return self._response().__await__()
+
+    async def _response(self) -> bytes:
+        if self._cut is None and not self._task.done():
+            await self._news()
+        return self._serialize(self._result())
 
 
 class StreamCall(_Call):
@@ -147,7 +187,6 @@ class StreamCall(_Call):
 
     def __init__(self, *arguments: Any) -> None:
         self._waiting: deque[bytes] = deque()
-        self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         super().__init__(*arguments)
 
@@ -157,34 +196,31 @@ class StreamCall(_Call):
         Raises:
             grpc.RpcError: the call failed.
         """
-        while not self._waiting:
-            if self._task.done():
-                if self._task.cancelled() or self._task.exception() is not None:
-                    raise self._failure()
+        while self._cut is not None or not self._waiting:
+            if self._cut is not None or self._task.done():
+                self._result()
                 return _END
-            self._reader = self._loop.create_future()
-            try:
-                await self._reader
-            finally:
-                self._reader = None
+            await self._news()
         message = self._waiting.popleft()
         _wake(self._writer)
         return message
 
     async def write(self, message: Any) -> None:
-        """Pass a message on; wait while the reader is far behind."""
+        """Pass a message on; wait while the reader is far behind.
+
+        Raises:
+            asyncio.CancelledError: nobody reads any more.
+        """
+        if self._cut is not None:
+            raise asyncio.CancelledError
         self._waiting.append(self._serialize(message))
-        _wake(self._reader)
+        _wake(self._waiter)
         while len(self._waiting) >= _MOST_WAITING:
             self._writer = self._loop.create_future()
             try:
                 await self._writer
             finally:
                 self._writer = None
-
-    def _ended(self, done: object) -> None:
-        super()._ended(done)
-        _wake(self._reader)
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:

@@ -353,7 +353,11 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
                 error = _named(raised, call)
             except BaseException as raised:
                 error = raised
-                raise
+                if not _of_its_own(raised):
+                    raise
+                # grpc.aio would tell the caller nothing, who would wait until the deadline.
+                error = RuntimeError("what the handler waited for was canceled, and not the call")
+                error.__cause__ = raised
             finally:
                 for leave in self._leaves[entered]:
                     leave(call, error)
@@ -412,6 +416,12 @@ def _writing(generate: Behavior) -> Behavior:
                 await servicer_context.write(response)
 
     return write
+
+
+def _of_its_own(error: BaseException) -> bool:
+    """Return whether a cancellation came from within a handler, whose task nobody canceled."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling()
 
 
 def _named(error: Exception, call: Call) -> Exception:

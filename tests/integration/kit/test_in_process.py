@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -213,6 +214,104 @@ async def test_a_call_that_is_canceled_ends_its_handler_at_once(way: str, method
                 await waiting
             call.cancel()
             await llm.closed.wait()
+
+
+async def takes_its_time() -> None:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0.5)
+
+
+async def does_not_listen() -> None:
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+
+
+async def says_something_else() -> None:
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        raise RuntimeError from None
+
+
+@pytest.mark.parametrize("ended_by", ["deadline", "caller"])
+@pytest.mark.parametrize("method", [CHAT, STREAM])
+@pytest.mark.parametrize("behave", [takes_its_time, does_not_listen, says_something_else])
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_call_that_is_over_waits_for_no_handler(
+    way: str, behave: Callable[[], Awaitable[object]], method: str, ended_by: str
+) -> None:
+    llm = Llm()
+    llm.behave = behave
+    timeout = 0.2 if ended_by == "deadline" else 60
+    async with reached(way, llm, drain_seconds=0.1) as caller, asyncio.timeout(5):
+        call: Any
+        if method == CHAT:
+            call = caller.unary_unary(CHAT)(WHOLE, timeout=timeout)
+            waiting = asyncio.ensure_future(awaited(call))
+        else:
+            call = caller.unary_stream(STREAM)(STREAMED, timeout=timeout)
+            await call.read()
+            waiting = asyncio.ensure_future(call.read())
+        await asyncio.sleep(0.05)
+        async with at_once(0.45):
+            if ended_by == "deadline":
+                assert isinstance(await failure(waiting), errors.DeadlineExceeded)
+            else:
+                call.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await waiting
+        if method == STREAM:
+            with pytest.raises((grpc.aio.AioRpcError, asyncio.CancelledError)):
+                await call.read()
+        await llm.closed.wait()
+
+
+async def awaited(call: Awaitable[Any]) -> Any:
+    return await call
+
+
+@pytest.mark.parametrize("method", [CHAT, STREAM])
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_handler_that_cancels_itself_has_failed(way: str, method: str) -> None:
+    async def behave() -> None:
+        inner = asyncio.create_task(asyncio.Event().wait())
+        asyncio.get_running_loop().call_soon(inner.cancel)
+        await inner
+
+    llm = Llm()
+    llm.behave = behave
+    async with reached(way, llm) as caller:
+        if method == CHAT:
+            error = await failure(caller.unary_unary(CHAT)(WHOLE, timeout=5))
+        else:
+            call = caller.unary_stream(STREAM)(STREAMED, timeout=5)
+            await call.read()
+            error = await failure(call.read())
+        assert isinstance(error, errors.Internal)
+
+
+async def test_a_stop_waits_for_what_handlers_do_in_the_end() -> None:
+    llm, ended = Llm(), []
+
+    async def behave() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.1)
+            ended.append(1)
+
+    llm.behave = behave
+    async with reached("in process", llm) as caller:
+        left, late = (caller.unary_unary(CHAT)(WHOLE, timeout=60) for _ in range(2))
+        await asyncio.sleep(0.01)
+        left.cancel()
+        await asyncio.sleep(0.01)
+        await caller.stop(5)
+        assert len(ended) == 2
+        with pytest.raises(asyncio.CancelledError):
+            await late
 
 
 @pytest.mark.parametrize("way", WAYS)
