@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from typing import Any
 
+import httpcore2
+import httpx2
 import pytest
 
 from services.kit.errors import TikuError
+from services.llm.adapters.providers.early_answers import heed_early_answers
 from services.llm.adapters.providers.openai_chat import OpenAiChat
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
 from services.llm.adapters.providers.openai_sdk import OpenAiSdkProvider
@@ -99,3 +104,61 @@ async def test_a_refusal_whose_words_are_cut_is_told_by_its_status(
         provider = await stack.enter_async_context(ADAPTERS[name].open("scripted", url, "sk-test"))
         error = await refusal(provider, SMALL, streamed=streamed)
     assert error.reason == reason
+
+
+ANNOUNCED = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n"
+ANSWERED = b"HTTP/1.1 413 Too large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class Wire(httpcore2.AsyncNetworkStream, httpcore2.AsyncNetworkBackend):
+    """A connection that takes no more than a head before the first pieces came, and none of the rest if they answer."""
+
+    def __init__(self, pieces: list[bytes], *, answered: bool) -> None:
+        self._pieces = pieces
+        self._answered = answered
+        self._read_all = asyncio.Event()
+        self._has_body = asyncio.Event()
+        self.sent = b""
+
+    async def connect_tcp(self, *_: Any) -> httpcore2.AsyncNetworkStream:
+        return self
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if self.sent:
+            await self._read_all.wait()
+            if self._answered:
+                await asyncio.Event().wait()
+        self.sent += buffer
+        if self.sent.endswith(b"the body"):
+            self._has_body.set()
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        await asyncio.sleep(0)
+        if self._pieces:
+            return self._pieces.pop(0)
+        self._read_all.set()
+        await self._has_body.wait()
+        self._has_body.clear()
+        return b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+    async def aclose(self) -> None:
+        pass
+
+    def get_extra_info(self, info: str) -> Any:
+        return None
+
+
+@pytest.mark.parametrize("cuts", [(1,), (9,), (10,), (12, 24), (28, 36), (60,), range(1, 70)], ids=str)
+@pytest.mark.parametrize(("told", "status"), [(ANNOUNCED, 200), (ANNOUNCED + ANSWERED, 413), (ANSWERED, 413)])
+async def test_what_comes_in_pieces_is_an_answer_or_none(told: bytes, status: int, cuts: Sequence[int]) -> None:
+    ends = [cut for cut in cuts if cut < len(told)]
+    pieces = [told[begin:end] for begin, end in itertools.pairwise((0, *ends, len(told)))]
+    wire = Wire(pieces, answered=status != 200)
+    pool = httpcore2.AsyncConnectionPool(network_backend=wire)
+    client = httpx2.AsyncClient()
+    await client._transport.aclose()
+    client._transport._pool = pool  # type: ignore[attr-defined]
+    heed_early_answers(client)
+    async with asyncio.timeout(5), client:
+        assert (await client.post("http://provider.example", content=b"the body")).status_code == status
+    assert wire.sent.endswith(b"the body") is (status == 200)

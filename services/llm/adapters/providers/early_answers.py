@@ -17,8 +17,9 @@ import httpcore2
 import httpx2
 
 _READ_BYTES = 64 * 1024
-_INTERIM = re.compile(rb"(?:HTTP/1\.1 1.*?\r\n\r\n)*(?!HTTP/1\.1 1)(?=.)", re.DOTALL)
-"""Answers that only announce another one, and the beginning of that one."""
+_INTERIM = b"HTTP/1.1 1"
+_INTERIMS = re.compile(rb"(?:HTTP/1\.1 1.*?\r\n\r\n)*", re.DOTALL)
+"""Answers that only announce another one."""
 
 
 def heed_early_answers(client: httpx2.AsyncClient) -> None:
@@ -76,7 +77,7 @@ class _Stream(httpcore2.AsyncNetworkStream):
             while not writing.done() and _has_come(reading):
                 self._came += reading.result()
                 reading = self._reading = asyncio.create_task(self._stream.read(_READ_BYTES))
-                if _INTERIM.match(self._came):
+                if _has_begun(self._came):
                     raise httpcore2.WriteError("the answer came before all was sent")
                 await asyncio.wait((writing, reading), return_when=asyncio.FIRST_COMPLETED)
             await writing
@@ -117,6 +118,14 @@ class _Stream(httpcore2.AsyncNetworkStream):
 def _has_come(reading: asyncio.Task[bytes]) -> bool:
     """Return whether something came, and not the end."""
     return reading.done() and not reading.cancelled() and reading.exception() is None and bool(reading.result())
+
+
+def _has_begun(came: bytes) -> bool:
+    """Return whether an answer has begun that does more than announce another one."""
+    announced = _INTERIMS.match(came)
+    begun = came[announced.end() :] if announced else came
+    # What came so far may be too little to tell.
+    return not _INTERIM.startswith(begun[: len(_INTERIM)])
 
 
 async def _ended(task: asyncio.Task[Any]) -> None:
