@@ -80,7 +80,9 @@ class GatewaySettings(BaseSettings):
     stack_file: Path | None = Field(
         None, description="State file of the `tiku up` that runs this gateway, for /readyz to say what is down."
     )
-    cors_origins: tuple[str, ...] = Field((), description="Origins whose pages may call this API, as a JSON list.")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins whose pages may call this API, as a list in JSON or with commas."
+    )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Names that Host may hold beside local ones, as a list in JSON or with commas: `name`, "
@@ -92,7 +94,7 @@ class GatewaySettings(BaseSettings):
         "list in JSON or with commas.",
     )
 
-    @field_validator("allowed_hosts", "trusted_proxies", mode="before")
+    @field_validator("cors_origins", "allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
         """Read a list in JSON or with commas."""

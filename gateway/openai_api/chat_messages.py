@@ -39,7 +39,7 @@ def _message(item: Any, path: str) -> llm_pb2.ChatMessage:
     if not isinstance(item, dict):
         raise refused(path, "must be an object", code="invalid_type")
     role = item.get("role")
-    if role not in _ROLES:
+    if not isinstance(role, str) or role not in _ROLES:
         raise refused(f"{path}.role", "must be system, developer, user, assistant or tool")
     message = llm_pb2.ChatMessage(role=_ROLES[role])
     content = item.get("content")

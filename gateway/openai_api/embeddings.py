@@ -45,8 +45,8 @@ class Embeddings:
         encoding = parameters.get("encoding_format", "float")
         if encoding not in ("float", "base64"):
             raise refused("encoding_format", "must be float or base64")
-        kind = parameters.get("input_type")
-        if kind is not None and kind not in _KINDS:
+        kind = p.text(parameters, "input_type", "")
+        if kind and kind not in _KINDS:
             raise refused("input_type", "must be query or passage")
         request = llm_pb2.EmbedRequest(
             model=p.text(parameters, "model", ""),

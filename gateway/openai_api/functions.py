@@ -34,9 +34,13 @@ def with_tools(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
     given["tools"] = [{"type": "function", "function": one} for one in functions]
     given["parallel_tool_calls"] = False
     if isinstance(choice, dict):
+        if not isinstance(choice.get("name"), str):
+            raise refused("function_call.name", "must be a string", code="invalid_type")
         given["tool_choice"] = {"type": "function", "function": choice}
-    elif choice is not None:
+    elif isinstance(choice, str):
         given["tool_choice"] = choice
+    elif choice is not None:
+        raise refused("function_call", "must be a string or an object", code="invalid_type")
     return given, True
 
 
@@ -62,15 +66,20 @@ def _with_call(message: Any, new_id: str, ids: dict[str, str], path: str) -> Any
     """Return a message in the new form; `ids` are those of the latest calls, by the name of their function."""
     if not isinstance(message, dict):
         return message
-    if called := message.get("function_call"):
+    called = message.get("function_call")
+    if called and not message.get("tool_calls"):  # Some say a call both ways; results name the id of the new one.
         if not isinstance(called, dict):
             raise refused(f"{path}.function_call", "must be an object", code="invalid_type")
-        ids[str(called.get("name"))] = new_id
+        if not isinstance(called.get("name"), str):
+            raise refused(f"{path}.function_call.name", "must be a string", code="invalid_type")
+        ids[called["name"]] = new_id
         rest = {name: value for name, value in message.items() if name != "function_call"}
         return {**rest, "tool_calls": [{"id": new_id, "type": "function", "function": called}]}
     if message.get("role") == "function":
         name = str(message.get("name"))
         if name not in ids:
             raise refused(f"{path}.name", "must be that of a function which a message before it calls")
-        return {"role": "tool", "content": message.get("content"), "tool_call_id": ids[name]}
+        content = message.get("content")
+        # A function may have nothing to say; a tool has to say something.
+        return {"role": "tool", "content": "" if content is None else content, "tool_call_id": ids[name]}
     return message

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Self
 
-from pydantic import DirectoryPath, Field, SecretStr, StringConstraints, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic import DirectoryPath, Field, SecretStr, StringConstraints, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.kit.settings import ServiceSettings
 
@@ -47,7 +48,7 @@ class RetrievalSettings(ServiceSettings):
     bailian_workspace_id: str = Field(
         "", description="Workspace of Alibaba Cloud Model Studio whose knowledge bases are asked as well."
     )
-    bailian_indexes: dict[_Name, _Name] = Field(
+    bailian_indexes: Annotated[dict[_Name, _Name], NoDecode] = Field(
         {}, description="Those knowledge bases: a JSON object of the name that each is cited by, and its id."
     )
     bailian_access_key_id: str = Field("", description="Access key of an account that may retrieve there.")
@@ -106,6 +107,12 @@ class RetrievalSettings(ServiceSettings):
         False,
         description="Have the chat model read at the start what every answer begins with: for one that keeps it.",
     )
+
+    @field_validator("bailian_indexes", mode="before")
+    @classmethod
+    def _read(cls, value: object) -> object:
+        """Read JSON here: what is none is told as every value that is not allowed, under its variable's name."""
+        return json.loads(value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:

@@ -282,7 +282,7 @@ async def test_calls_of_functions_are_results_of_tools_to_the_provider(chain: Ch
         {"role": "assistant", "content": None, "function_call": call("Ulm")},
         {"role": "function", "name": "weather", "content": "sunny"},
         {"role": "assistant", "content": None, "function_call": call("Jena")},
-        {"role": "function", "name": "weather", "content": "rain"},
+        {"role": "function", "name": "weather", "content": None},
     ]
     chain.provider.plays.append(answer({"content": "Sunny in Ulm."}))
     made = await chain.client.chat.completions.create(model="m", messages=messages, functions=[OLD_WEATHER])
@@ -290,8 +290,22 @@ async def test_calls_of_functions_are_results_of_tools_to_the_provider(chain: Ch
     _, first, told, second, again = chain.asked["messages"]
     assert [one["function"] for one in (*first["tool_calls"], *second["tool_calls"])] == [call("Ulm"), call("Jena")]
     assert told == {"role": "tool", "content": "sunny", "tool_call_id": first["tool_calls"][0]["id"]}
-    assert again == {"role": "tool", "content": "rain", "tool_call_id": second["tool_calls"][0]["id"]}
+    assert again == {"role": "tool", "content": "", "tool_call_id": second["tool_calls"][0]["id"]}
     assert told["tool_call_id"] != again["tool_call_id"]
+
+
+async def test_a_call_that_is_said_both_ways_keeps_its_id(chain: Chain) -> None:
+    function = {"name": "weather", "arguments": "{}"}
+    calls = [{"id": "c7", "type": "function", "function": function}]
+    messages: list[Any] = [
+        *ASK,
+        {"role": "assistant", "content": None, "function_call": function, "tool_calls": calls},
+        {"role": "tool", "tool_call_id": "c7", "content": "sunny"},
+    ]
+    chain.provider.plays.append(answer({"content": "Sunny."}))
+    await chain.client.chat.completions.create(model="m", messages=messages, tools=[WEATHER])
+    assert chain.asked["messages"][1]["tool_calls"] == calls
+    assert "function_call" not in chain.asked["messages"][1]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
+from gateway.beside import settings_or_fault
 from gateway.contract import Shape, file_messages, operations
 from gateway.downloads import ByteRange, disposition, resolve_range
 from gateway.problems import HTTP_STATUS, ProblemError, from_error
@@ -114,6 +115,17 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("TIKU_GATEWAY_HEARTBEAT_SECONDS", "0")
     with pytest.raises(ValidationError, match="heartbeat"):
         GatewaySettings()
+
+
+@pytest.mark.parametrize("name", ["CORS_ORIGINS", "ALLOWED_HOSTS", "TRUSTED_PROXIES"])
+def test_lists_come_with_commas_or_in_json(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for given in ("https://a.example, https://b.example", '["https://a.example","https://b.example"]'):
+        monkeypatch.setenv(f"TIKU_GATEWAY_{name}", given)
+        assert getattr(GatewaySettings(), name.lower()) == ("https://a.example", "https://b.example")
+    monkeypatch.setenv(f"TIKU_GATEWAY_{name}", '["https://a.example"')
+    told = settings_or_fault()
+    assert isinstance(told, str)
+    assert told.startswith(f"TIKU_GATEWAY_{name}: ")
 
 
 @pytest.mark.parametrize(

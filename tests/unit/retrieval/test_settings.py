@@ -33,6 +33,13 @@ def test_half_a_configuration_is_refused_by_name(environment: pytest.MonkeyPatch
         RetrievalSettings()
 
 
+@pytest.mark.parametrize("given", ["Handbook", '{"Handbook":', '["Handbook"]'])
+def test_what_is_no_object_in_json_is_refused_by_name(environment: pytest.MonkeyPatch, given: str) -> None:
+    environment.setenv("TIKU_BAILIAN_INDEXES", given)
+    with pytest.raises(ValidationError, match="bailian_indexes"):
+        RetrievalSettings()
+
+
 @pytest.mark.parametrize("address", ["http://bailian.example", "ftp://x", "https://a@b", "http://127.0.0.1.evil"])
 def test_the_key_goes_nowhere_in_the_open(environment: pytest.MonkeyPatch, address: str) -> None:
     environment.setenv("TIKU_BAILIAN_ENDPOINT", address)
