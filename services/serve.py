@@ -56,7 +56,9 @@ def serve(name: str, *, with_gateway: bool = False) -> int:
 
 if __name__ == "__main__":
     named, more = sys.argv[1:2], sys.argv[2:]
-    if not named or named[0] not in {*SERVICES, GATEWAY} or more not in ([], [WITH_GATEWAY]):
-        sys.stderr.write(f"usage: python -m services.serve {{{','.join([*SERVICES, GATEWAY])}}} [{WITH_GATEWAY}]\n")
+    allowed = {**dict.fromkeys(SERVICES, ([], [WITH_GATEWAY])), GATEWAY: ([],)}
+    if not named or more not in allowed.get(named[0], ()):
+        every = f"{{{{{','.join(SERVICES)}}} [{WITH_GATEWAY}] | {GATEWAY}}}"
+        sys.stderr.write(f"usage: python -m services.serve {every}\n")
         raise SystemExit(_WRONG_ENVIRONMENT)
     raise SystemExit(serve(named[0], with_gateway=bool(more)))

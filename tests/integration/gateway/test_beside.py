@@ -22,20 +22,22 @@ CHAT = {"model": "scripted", "messages": [{"role": "user", "content": "hi"}]}
 ALONE = {"TIKU_RETRIEVAL_TARGET": "", "TIKU_DOCS_TARGET": "", "TIKU_EXERCISES_TARGET": ""}
 
 
-async def start(**environment: str) -> asyncio.subprocess.Process:
+async def start(name: str = "llm", **environment: str) -> asyncio.subprocess.Process:
     own = {"TIKU_LISTEN": "127.0.0.1:0", "TIKU_GATEWAY_LISTEN": "127.0.0.1:0", "TIKU_LLM_MODEL": "scripted"}
     without = dict.fromkeys(("TIKU_EMBED_BASE_URL", "TIKU_RERANK_BASE_URL"), "")
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.serve", "llm", "--with-gateway"),
+        *(sys.executable, "-m", "services.serve", name, "--with-gateway"),
         env={**os.environ, **without, **own, **ALONE, **environment},
         stderr=asyncio.subprocess.PIPE,
     )
 
 
 @contextlib.asynccontextmanager
-async def serving(provider: ScriptedProvider) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, str]]:
+async def serving(
+    provider: ScriptedProvider, **environment: str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, str]]:
     """Run one; give the process, the gateway's address and the service's."""
-    process = await start(TIKU_LLM_BASE_URL=provider.base_url)
+    process = await start(TIKU_LLM_BASE_URL=provider.base_url, **environment)
     assert process.stderr is not None
     told: dict[str, Any] = {}
     try:
@@ -105,3 +107,27 @@ async def test_what_keeps_the_gateway_from_serving_is_one_line() -> None:
         _, told = await process.communicate()
     assert process.returncode == 1
     assert told.splitlines()[-1].decode() == f"llm cannot serve: cannot listen on {address}: the port is in use"
+
+
+async def test_the_gateway_is_not_beside_itself() -> None:
+    process = await start("gateway")
+    _, told = await process.communicate()
+    assert (process.returncode, told.partition(b":")[0]) == (2, b"usage")
+
+
+async def test_a_stop_ends_what_does_not_end_in_time() -> None:
+    async with ScriptedProvider(lambda _: Script(hang_at=1)) as provider:
+        async with (
+            serving(provider, TIKU_GATEWAY_DRAIN_SECONDS="1") as (process, url, _),
+            aiohttp.ClientSession(url) as http,
+        ):
+            asking = [
+                asyncio.create_task(http.post("/v1/chat/completions", json={**CHAT, "stream": stream}))
+                for stream in (False, True)
+            ]
+            await provider.received(2)
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(process.wait(), 10) == 0
+            await asyncio.gather(*asking, return_exceptions=True)
+        for _ in range(2):
+            await provider.departure()
