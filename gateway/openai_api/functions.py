@@ -49,11 +49,16 @@ def in_old_form(choice: dict[str, Any]) -> dict[str, Any]:
     answer = choice.get("message") or choice["delta"]
     for call in answer.pop("tool_calls", ()):
         if not call.get("index"):
-            answer["function_call"] = call["function"]
+            answer["function_call"] = call.get("function") or _as_function(call["custom"])
             break
     if choice["finish_reason"] == "tool_calls":
         choice["finish_reason"] = "function_call"
     return choice
+
+
+def _as_function(custom: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a call of a tool that takes any text, which some models make unasked; a piece of one may lack members."""
+    return {{"input": "arguments"}.get(name, name): value for name, value in custom.items()}
 
 
 def _with_calls(messages: list[Any]) -> list[Any]:

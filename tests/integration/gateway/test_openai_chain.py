@@ -294,6 +294,24 @@ async def test_calls_of_functions_are_results_of_tools_to_the_provider(chain: Ch
     assert told["tool_call_id"] != again["tool_call_id"]
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_call_of_another_kind_is_told_as_one_of_a_function(chain: Chain, streamed: bool) -> None:
+    called: dict[str, Any] = {"index": 0, "id": "c1", "type": "custom", "custom": {"name": "weather", "input": "Ulm"}}
+    asked: dict[str, Any] = {"model": "m", "messages": ASK, "functions": [OLD_WEATHER]}
+    if streamed:
+        more = {"index": 0, "custom": {"input": "!"}}
+        chain.provider.plays.append(sse(piece({"tool_calls": [called]}), piece({"tool_calls": [more]}, "tool_calls")))
+        chunks = await chain.client.chat.completions.create(stream=True, **asked)
+        pieces = [call async for chunk in chunks if (call := chunk.choices[0].delta.function_call)]
+        told = pieces[0].name, "".join(one.arguments or "" for one in pieces)
+        assert told == ("weather", "Ulm!")
+    else:
+        chain.provider.plays.append(answer({"content": None, "tool_calls": [called]}, "tool_calls"))
+        (one,) = (await chain.client.chat.completions.create(**asked)).choices
+        assert one.message.function_call is not None
+        assert (one.message.function_call.name, one.message.function_call.arguments) == ("weather", "Ulm")
+
+
 async def test_a_call_that_is_said_both_ways_keeps_its_id(chain: Chain) -> None:
     function = {"name": "weather", "arguments": "{}"}
     calls = [{"id": "c7", "type": "function", "function": function}]
