@@ -270,6 +270,13 @@ def test_cells_of_a_notebook_have_no_front_matter(source: str, tmp_path: Path) -
     assert "Drops" in parse(tmp_path / "a", NOTEBOOK).text
 
 
+@pytest.mark.parametrize(("level", "read"), [(2, 2), (0, 1), (-3, 1), (True, 1), ("3", 1), (None, 1), (99, 6)])
+def test_a_heading_of_an_old_notebook_has_a_level(level: object, read: int, tmp_path: Path) -> None:
+    cells = [{"cell_type": "heading", "source": "Sums", "level": level}, {"cell_type": "markdown", "source": "Adds."}]
+    (tmp_path / "a").write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    assert parse(tmp_path / "a", NOTEBOOK).blocks[0].level == read
+
+
 def test_a_notebook_with_code_and_what_it_wrote(tmp_path: Path) -> None:
     cells = [
         {"cell_type": "markdown", "source": ["# Sums\n", "Adds."]},

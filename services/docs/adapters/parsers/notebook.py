@@ -57,7 +57,8 @@ def _write(cell: dict[str, Any], builder: DocumentBuilder) -> None:
         write_markdown(source, builder)
     elif cell.get("cell_type") == "heading":
         level = cell.get("level", 1)
-        builder.add(BlockKind.HEADING, source, level if isinstance(level, int) else 1)
+        # True is an int as well.
+        builder.add(BlockKind.HEADING, source, max(level, 1) if type(level) is int else 1)
     elif cell.get("cell_type") == "code":
         builder.add(BlockKind.CODE, source.expandtabs(4))
         for output in _list(cell.get("outputs")):
