@@ -9,10 +9,9 @@ from typing import Any, Self
 
 from grpc import aio
 
-from services.kit.channels import Channel, open_channel
+from services.kit.channels import END, Channel, open_channel
 from services.kit.in_process import Local
 
-_END: Any = aio.EOF  # type: ignore[attr-defined]  # Not in the stubs.
 _INTERNAL_ERROR: type[Exception] = aio.InternalError
 
 
@@ -78,7 +77,7 @@ async def next_message(call: aio.UnaryStreamCall[bytes, bytes]) -> bytes | None:
         asyncio.CancelledError: the call was canceled; this task may not have been.
     """
     raw: Any = await call.read()
-    return None if raw is _END else raw
+    return None if raw is END else raw
 
 
 class EndedEarlyError(Exception):

@@ -17,6 +17,8 @@ import grpc
 from services.kit import context, tracing
 from services.kit.connection import DeferredCall, ServiceConnection
 
+END: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # Not in the stubs.
+"""What a stream of responses gives behind its last one."""
 _OPTIONS: tuple[tuple[str, Any], ...] = (
     # A server answers pings that come more often than every 5 minutes with GOAWAY.
     ("grpc.keepalive_time_ms", 300_000),

@@ -15,12 +15,11 @@ import grpc
 from grpc import aio
 
 from services.kit import context
-from services.kit.channels import outgoing_metadata
+from services.kit.channels import END, outgoing_metadata
 from services.kit.interceptors import StagedHandlers
 
 _MOST_WAITING = 16
 """Messages of a stream that wait for their reader; behind them the handler waits."""
-_END: Any = aio.EOF  # type: ignore[attr-defined]  # Not in the stubs.
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -199,7 +198,7 @@ class StreamCall(_Call):
         while self._cut is not None or not self._waiting:
             if self._cut is not None or self._task.done():
                 self._result()
-                return _END
+                return END
             await self._news()
         message = self._waiting.popleft()
         _wake(self._writer)

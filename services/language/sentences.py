@@ -63,6 +63,11 @@ def split_sentences(
     return list(splitter.spans(start, clauses=clauses))
 
 
+def ends_as_question(text: str) -> bool:
+    """Return whether a question mark ends a text, but for white space."""
+    return text.rstrip().endswith(("?", "？"))
+
+
 def runs_on(before: str, after: str, languages: Languages = LANGUAGES) -> bool:
     """Return whether the sentence with which a paragraph stops goes on in a later one, as over a column or a picture.
 

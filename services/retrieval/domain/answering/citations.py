@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from services.language.detection import LANGUAGES, language_of
-from services.language.sentences import Span, split_sentences
+from services.language.sentences import Span, ends_as_question, split_sentences
 from services.language.terms import coverage, terms
 from services.retrieval.domain.answering.faithfulness import contradicts
 from services.retrieval.domain.answering.marks import Mark, MarkScanner
@@ -25,7 +25,6 @@ _ACROSS_SCRIPTS = 0.36
 """What a passage in another script counts for, whose support terms cannot tell: one that holds nearly three quarters of
 a statement in its own script is likelier meant."""
 _MOST_ADDED_CITATIONS = 3
-_QUESTION_MARKS = ("?", "？")
 _STATEMENT_WINDOW = 1000
 """Code points before a mark in which its statement is looked for."""
 
@@ -44,8 +43,8 @@ class CitablePassage:
         stand in the material too, but it supports nothing.
         """
         spans = split_sentences(self.chunk.text) or [Span(0, len(self.chunk.text))]
-        texts = [self.chunk.text[span.start : span.end].rstrip() for span in spans]
-        told = [frozenset[str]() if text.endswith(_QUESTION_MARKS) else terms(text) for text in texts]
+        texts = [self.chunk.text[span.start : span.end] for span in spans]
+        told = [frozenset[str]() if ends_as_question(text) else terms(text) for text in texts]
         return list(zip(spans, told, strict=True))
 
     def support(self, statement: frozenset[str], question: frozenset[str]) -> tuple[float, Span]:
@@ -198,13 +197,12 @@ class CitedText:
         marked = max(supports.values())
         if marked < _STRONG_SUPPORT:
             # Only now: to read all passages takes milliseconds of the event loop.
-            all_of_them = range(1, len(self._passages) + 1)
-            best = max(all_of_them, key=lambda number: (self._support_by(number, statement, question), -number))
-            most = self._support_by(best, statement, question)
+            of_all = [self._support_by(n, statement, question) for n in range(1, len(self._passages) + 1)]
+            most = max(of_all)
             if most < _STRONG_SUPPORT:
                 return numbers
             if marked < _FAR_LESS * most:
-                return [best]
+                return [of_all.index(most) + 1]
         return [number for number in numbers if supports[number] >= _LEAST_SUPPORT]
 
     def _support_by(self, number: int, statement: frozenset[str], question: frozenset[str]) -> float:

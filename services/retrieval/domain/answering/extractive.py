@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from services.common.model_failures import NONE, ModelFailure
 from services.kit.errors import TikuError
-from services.language.sentences import Span, split_sentences
+from services.language.sentences import Span, ends_as_question, split_sentences
 from services.language.terms import coverage, terms
 from services.retrieval.domain.answering.citations import CitedText
 from services.retrieval.ports import Embedder
@@ -56,7 +56,7 @@ class ExtractiveAnswerer:
         if not candidates:
             return []
         # Questions of the material have the words of the learner's, and answer none.
-        told = [one for one in candidates if not _asks(passages[one[0] - 1].text[slice(*one[1])])]
+        told = [one for one in candidates if not ends_as_question(passages[one[0] - 1].text[slice(*one[1])])]
         candidates = told or candidates
         texts = [passages[number - 1].text[span.start : span.end] for number, span in candidates]
         asked = terms(question)
@@ -77,10 +77,6 @@ class ExtractiveAnswerer:
             logger.warning("embedding failed, sentences are chosen by words alone", extra={"error": repr(error)})
             return [0.0] * len(texts)
         return [sum(a * b for a, b in zip(query.vector, vector, strict=True)) for vector in vectors]
-
-
-def _asks(text: str) -> bool:
-    return text.rstrip().endswith(("?", "？"))
 
 
 def _is_fragment(text: str) -> bool:
