@@ -138,7 +138,8 @@ class _Watch:
         self._cpu_wait = cpu_wait
         self._record = record
         self._is_serving = is_serving
-        self._before = cpu_wait.read()
+        self._before = CpuTime(0.0, 0.0, 0)
+        self._read()
         self.is_idle = False
         self._begin_window()
         self._set()
@@ -150,33 +151,38 @@ class _Watch:
     def look_closely(self) -> None:
         """Look every 10 ms from now on, for a window at least."""
         self._timer.cancel()
-        late = time.perf_counter() - self._due
-        self._record(late if late > 0 else None, self._waited())
+        waited = self._read()
+        late = self._now - self._due
+        self._record(late if late > 0 else None, waited)
         self.is_idle = False
         self._begin_window()
         self._set()
 
     def _set(self) -> None:
         interval = IDLE_INTERVAL_SECONDS if self.is_idle else INTERVAL_SECONDS
-        self._due = time.perf_counter() + interval  # uvloop's own clock counts whole milliseconds.
+        self._due = self._now + interval  # uvloop's own clock counts whole milliseconds.
         self._timer = self._loop.call_later(interval, self._look)
 
     def _look(self) -> None:
-        now = time.perf_counter()
+        waited = self._read()
         self._looks += 1
-        self._record(max(0.0, now - self._due), self._waited())
-        if now >= self._window_ends:
+        self._record(max(0.0, self._now - self._due), waited)
+        if self._now >= self._window_ends:
             self.is_idle = self._cpu_wait.is_counted and not self._is_serving() and not self._has_worked()
             self._begin_window()
         self._set()
 
-    def _waited(self) -> float:
-        """Return how long the thread has waited since it was asked last."""
+    def _read(self) -> float:
+        """Read both clocks at once, and return how long the thread has waited since they were read last.
+
+        The next look is due an interval after this. So a wait that falls between is in the lateness and in the wait.
+        """
+        self._now = time.perf_counter()
         before, self._before = self._before, self._cpu_wait.read()
         return self._before.waited - before.waited
 
     def _begin_window(self) -> None:
-        self._window_ends = time.perf_counter() + _WINDOW_SECONDS
+        self._window_ends = self._now + _WINDOW_SECONDS
         self._window: CpuTime = self._before
         self._looks = 0
 

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -33,7 +33,7 @@ from services.exercises.values.exercise import (
     Usage,
 )
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
-from services.exercises.values.question import Draft, Generator, GeneratorChoice, Question, QuestionKind
+from services.exercises.values.question import Draft, Generator, GeneratorChoice, Passage, Question, QuestionKind
 from services.kit.errors import (
     DeadlineExceeded,
     FailedPrecondition,
@@ -530,6 +530,35 @@ async def test_where_only_the_model_may_serve_its_absence_is_the_runs_error() ->
     with pytest.raises(FailedPrecondition) as failed:
         await run(plan(2, GeneratorChoice.MODEL_ONLY), FakeChatModel(lambda _: no_model()))
     assert failed.value.reason == "NO_CHAT_PROVIDER"
+
+
+class NoDrafts(FakeMaterialWorker):
+    """Finds nothing that cloze could ask about."""
+
+    async def drafts(
+        self, passages: Sequence[Passage], kinds: Mapping[QuestionKind, int], seed: int
+    ) -> dict[QuestionKind, list[Draft]]:
+        return {}
+
+
+async def test_where_cloze_has_nothing_left_the_model_is_asked_once_more_about_other_sentences() -> None:
+    focuses: list[str] = []
+
+    def late(task: ChatRequest) -> dict[str, Any]:
+        focuses.append(task.messages[-1].content.rsplit("Ask about this sentence: ", 1)[1].split("\n", 1)[0])
+        return good(task) if len(focuses) > 3 else {**good(task), "quote": "Nothing of the kind."}
+
+    made = questions(await run(plan(1, kinds=CERTAIN[:1]), FakeChatModel(late), NoDrafts()))
+    assert [q.generator for q in made] == [Generator.MODEL]
+    assert len(focuses) == len(set(focuses)) == 4
+
+
+async def test_a_material_whose_sentences_were_all_asked_about_costs_no_further_call() -> None:
+    wanted = GenerationPlan(passages_of_text(SENTENCE), CERTAIN[1:], 1, GeneratorChoice.MODEL_THEN_CLOZE)
+    model = FakeChatModel(lambda task: {**good(task), "quote": "Nothing of the kind."})
+    events = await run(wanted, model, NoDrafts(), GenerationLimits(attempts=1))
+    assert reasons(events) == ["QUOTE_NOT_IN_MATERIAL", "KIND_NOT_OFFERED"]
+    assert len(model.tasks) == 1
 
 
 async def test_a_kind_that_the_material_does_not_carry_gives_way_to_another_wanted_one() -> None:

@@ -191,7 +191,8 @@ async def test_a_stall_is_on_the_metrics_page() -> None:
 def test_what_holds_a_starved_loop_is_seen(hold: Callable[[float], None]) -> None:
     with _starved():
         monitor = asyncio.run(_measured(hold))
-    assert monitor.stalled().max >= HOLD - INTERVAL_SECONDS
+    # Between the readings of two clocks the kernel may take the core away, for a turn of the others.
+    assert monitor.stalled().max >= HOLD - 3 * INTERVAL_SECONDS
 
 
 @pytest.mark.alone

@@ -127,9 +127,14 @@ class RunSlots:
 
     async def _make(self, slot: int) -> None:
         kind = self.plan.kind_of(slot)
-        made = self.plan.generator is not GeneratorChoice.CLOZE_ONLY and await self.by_model.make(slot, kind)
-        if not made and self.plan.generator is not GeneratorChoice.MODEL_ONLY:
-            await self.by_cloze.make(kind)
+        match self.plan.generator:
+            case GeneratorChoice.CLOZE_ONLY:
+                await self.by_cloze.make(kind)
+            case GeneratorChoice.MODEL_ONLY:
+                await self.by_model.make(slot, kind)
+            case _ if not await self.by_model.make(slot, kind) and not await self.by_cloze.make(kind):
+                # Where cloze has nothing left, what the model may still write is better than a question less.
+                await self.by_model.make(slot, kind, once_more=True)
         self._one_done.set()
 
 

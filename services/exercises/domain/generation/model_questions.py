@@ -142,13 +142,17 @@ class ModelQuestions:
     publisher: QuestionPublisher
     rng: random.Random
 
-    async def make(self, slot: int, kind: QuestionKind) -> bool:
-        """Publish question `slot`, counted from 0; return False when the model made none in the tries that it has."""
-        for attempt in range(self.limits.attempts):
+    async def make(self, slot: int, kind: QuestionKind, *, once_more: bool = False) -> bool:
+        """Publish question `slot`, counted from 0; return False when the model made none in the tries that it has.
+
+        `once_more` gives it as many again, about sentences that nobody asked about.
+        """
+        first = self.limits.attempts if once_more else 0
+        for attempt in range(first, first + self.limits.attempts):
             if self.calls.lasting_error is not None:
                 break
             focus = self.picker.pick(slot, attempt, kind)
-            if focus is None:
+            if focus is None or (once_more and not focus.sentence):
                 break
             seed = self.plan.seed + slot * _SEEDS_A_SLOT + attempt
             writing = self.publisher.new_draft(kind)
