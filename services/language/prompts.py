@@ -8,8 +8,10 @@ are filled in when the model is asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from importlib import resources
+from itertools import chain, groupby
 from typing import NamedTuple
 
 from services.common.values import Message
@@ -63,7 +65,24 @@ def texts_in(language: Language, texts: Mapping[str, PromptTexts]) -> PromptText
 def fill(text: str, values: Mapping[str, str]) -> str:
     """Return a text with values for the names in braces, without the lines that name an empty one."""
     lines = []
-    for line in text.split("\n"):
-        if all(values[name] for name in _NAME.findall(line)):
-            lines.append(_NAME.sub(lambda name: values[name[1]], line))
+    for literals, names in _lines(text):
+        if all(values[name] for name in names):
+            given = (*(values[name] for name in names), "")
+            lines.append("".join(chain.from_iterable(zip(literals, given, strict=True))))
     return "\n".join(lines)
+
+
+@lru_cache(maxsize=512)
+def _lines(text: str) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+    """Return the lines of a text, as what stands around the names in them and the names; there are few texts.
+
+    Neighboring lines that name nothing are one.
+    """
+    return tuple(_read_lines(text.split("\n")))
+
+
+def _read_lines(lines: Sequence[str]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    for names_nothing, neighbors in groupby(lines, lambda line: _NAME.search(line) is None):
+        for line in ("\n".join(neighbors),) if names_nothing else neighbors:
+            pieces = [line] if names_nothing else _NAME.split(line)
+            yield tuple(pieces[::2]), tuple(pieces[1::2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from services.exercises.values.question import Passage
 from services.language.detection import LANGUAGES, Languages
@@ -34,9 +35,15 @@ def split(text: str, *, wrapped: bool = True, languages: Languages = LANGUAGES) 
     return found
 
 
-def sentences_of(passage: Passage, languages: Languages = LANGUAGES) -> list[Sentence]:
+def sentences_of(passage: Passage, languages: Languages = LANGUAGES) -> Sequence[Sentence]:
     """Return a passage's sentences. A document's broken lines were joined when it was read."""
-    return split(passage.text, wrapped=not passage.document_id, languages=languages)
+    return _sentences(passage.text, wrapped=not passage.document_id, languages=languages)
+
+
+@lru_cache(maxsize=16)
+def _sentences(text: str, *, wrapped: bool, languages: Languages) -> tuple[Sentence, ...]:
+    """Return a text's sentences; each question of a run asks for those of the same few passages."""
+    return tuple(split(text, wrapped=wrapped, languages=languages))
 
 
 def surroundings(passage: Passage, focus: str, tokens: int) -> str:
