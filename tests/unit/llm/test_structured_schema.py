@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from services.llm.domain.structured.answers import checked
 from services.llm.domain.structured.schema import Schema, UnusableSchemaError
+from services.llm.values.chat import ChatRequest, Completion, FinishReason, OutputSchema, SchemaCheck
 
 TOO_LONG = ["takes too long to be checked against the schema"]
 
@@ -44,6 +48,37 @@ def test_a_check_takes_a_bounded_number_of_steps(
 ) -> None:
     monkeypatch.setattr("services.llm.domain.structured.schema._MAX_STEPS", 2000)
     assert Schema.of(schema).broken_rules(value) == TOO_LONG
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "rules", "threads"),
+    [
+        ({"required": ["a"]}, '{"a": 1}', [], 1),
+        ({"required": ["a"]}, "{}", ["$: 'a' is a required property"], 1),
+        ({"required": ["a"]}, '{"a": "' + "x" * 5000 + '"}', [], 3),
+        ({"required": ["a"], "properties": {"a": {"pattern": "^x"}}}, '{"a": "x"}', [], 3),
+        ({"items": {"enum": list(range(150))}}, "[149, 149]", [], 3),
+        (_doubled(40), "{}", TOO_LONG, 3),
+    ],
+    ids=["matches", "does not", "a long answer", "an expression", "many steps", "too many"],
+)
+async def test_only_what_is_soon_done_holds_up_the_loop(
+    schema: dict[str, Any], text: str, rules: list[str], threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_threads, to_thread = [], asyncio.to_thread
+
+    async def counted(work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        in_threads.append(work)
+        return await to_thread(work, *arguments, **options)
+
+    monkeypatch.setattr(asyncio, "to_thread", counted)
+    monkeypatch.setattr("services.llm.domain.structured.answers._compiled", {})
+    monkeypatch.setattr("services.llm.domain.structured.schema._MAX_STEPS", 2000)
+    ask = ChatRequest("m", [], output=OutputSchema("s", schema))
+    for _ in range(2):
+        answer = await checked(Completion(text, FinishReason.STOP, None), ask)
+        assert answer.check == SchemaCheck(rules)
+    assert len(in_threads) == threads
 
 
 def test_an_expression_that_python_would_never_be_done_with() -> None:

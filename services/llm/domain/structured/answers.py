@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from services.common.values import TokenUsage
 from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument, TikuError
@@ -25,6 +25,9 @@ from services.llm.values.chat import (
     TextDelta,
 )
 
+if TYPE_CHECKING:
+    from services.llm.domain.structured.schema import Schema
+
 EndT = TypeVar("EndT")
 
 _FIELD = "options.structured_output.json_schema"
@@ -34,6 +37,13 @@ _TOLD_CHARACTERS = 32_768
 """As much of a wrong answer is shown to its model."""
 _TEXT_BYTES = 3_000
 """As much of a wrong answer fits into an error, whose trailer holds 8 KiB at most."""
+_SHORT_CHARACTERS = 4_000
+_FEW_STEPS = 200
+"""A short answer is held against a small schema on the loop if that takes no more steps, a millisecond at most: a
+thread costs two tenths of it."""
+_MOST_COMPILED = 256
+_compiled: dict[str, Schema] = {}
+"""The last schemas that answers were held against, by their JSON, the latest at the end."""
 
 
 def has_to_match(prompt: ChatRequest) -> bool:
@@ -47,11 +57,8 @@ async def require_usable(prompt: ChatRequest) -> None:
     Raises:
         InvalidArgument: it names the rule.
     """
-    if not has_to_match(prompt):
-        return
-    rule = await asyncio.to_thread(_unusable, _schema(prompt))
-    if rule:
-        raise InvalidArgument(f"{_FIELD}: {rule}.", violations=[FieldViolation(_FIELD, rule)])
+    if has_to_match(prompt):
+        await _usable(prompt)
 
 
 async def checked(completion: Completion, prompt: ChatRequest) -> Completion:
@@ -64,8 +71,7 @@ async def checked(completion: Completion, prompt: ChatRequest) -> Completion:
     answers = (completion, *completion.others)
     if any(answer.reason not in _CHECKED or answer.refusal or answer.tool_calls for answer in answers):
         return completion
-    # In a thread: a long answer takes longer than a loop may be held.
-    texts, rules = await asyncio.to_thread(_held, [answer.text for answer in answers], _schema(prompt), alone=False)
+    texts, rules = await _held([answer.text for answer in answers], await _usable(prompt), alone=False)
     if rules == [CUT] and _at_limit(completion.usage, prompt):
         return replace(completion, reason=FinishReason.LENGTH)
     first, *others = (replace(answer, text=text) for answer, text in zip(answers, texts, strict=True))
@@ -93,7 +99,7 @@ async def _finish_checked(finish: ChatFinish, texts: Sequence[Sequence[str]], pr
     if any(reason not in _CHECKED for reason in (finish.reason, *finish.more_reasons)):
         return finish
     said = ["".join(pieces) for pieces in texts]
-    _, rules = await asyncio.to_thread(_held, said, _schema(prompt), alone=True)
+    _, rules = await _held(said, await _usable(prompt), alone=True)
     return replace(finish, check=SchemaCheck(rules))
 
 
@@ -144,30 +150,53 @@ def _schema(prompt: ChatRequest) -> Mapping[str, object]:
     return prompt.output.schema if prompt.output else {}
 
 
-def _unusable(schema: Mapping[str, object]) -> str:
-    """Return why answers cannot be held against a schema; nothing where they can."""
+async def _usable(prompt: ChatRequest) -> Schema:
+    """Return the schema that an answer is held against.
+
+    Raises:
+        InvalidArgument: it is none that answers can be held against.
+    """
+    text = json.dumps(_schema(prompt), default=dict)
+    schema = _compiled.pop(text, None)
+    if schema is None:
+        schema = await asyncio.to_thread(_compile, text)
+    _compiled[text] = schema
+    while len(_compiled) > _MOST_COMPILED:
+        del _compiled[next(iter(_compiled))]
+    return schema
+
+
+def _compile(text: str) -> Schema:
     # Not at the top: 5 MB and a tenth of a second, which only calls with a schema need.
     from services.llm.domain.structured.schema import Schema, UnusableSchemaError
 
     try:
-        Schema.of(schema)
+        return Schema.read(text)
     except UnusableSchemaError as error:
-        return str(error)
-    return ""
+        raise InvalidArgument(f"{_FIELD}: {error}.", violations=[FieldViolation(_FIELD, str(error))]) from error
 
 
-def _held(texts: Sequence[str], wanted: Mapping[str, object], *, alone: bool) -> tuple[list[str], list[str]]:
+async def _held(texts: Sequence[str], schema: Schema, *, alone: bool) -> tuple[list[str], list[str]]:
     """Return the JSON of each text, where it is some, and the rules that the first wrong one breaks."""
-    from services.llm.domain.structured.schema import Schema
+    from services.llm.domain.structured.schema import TooMuchError  # Loaded: there is a schema.
 
-    schema = Schema.of(wanted)
+    if schema.is_small and sum(map(len, texts)) <= _SHORT_CHARACTERS:
+        with suppress(TooMuchError, RecursionError):
+            return _read(texts, lambda value: schema.broken_within(value, _FEW_STEPS), alone=alone)
+    # In a thread: a long answer takes longer than a loop may be held.
+    return await asyncio.to_thread(_read, texts, schema.broken_rules, alone=alone)
+
+
+def _read(
+    texts: Sequence[str], broken_rules: Callable[[Any], list[str]], *, alone: bool
+) -> tuple[list[str], list[str]]:
     parts = list(texts)
     broken: list[str] = []
     for index, text in enumerate(texts):
         value: Any
         try:
             value, parts[index] = read_json(text, alone=alone)
-            rules = schema.broken_rules(value)
+            rules = broken_rules(value)
         except NotJsonError as error:
             rules = [str(error)]
         broken = broken or rules

@@ -26,6 +26,7 @@ MAX_BYTES = 128 * 1024
 _MAX_DEPTH = 64
 _MAX_STEPS = 100_000
 """Evaluations of a keyword, each some microseconds; twenty questions of an exercise take 700."""
+_SMALL_BYTES = 8 * 1024
 _MOST_RULES = 8
 _MOST_CHARACTERS = 300
 """Of what a rule wants, as much is told."""
@@ -45,8 +46,8 @@ class UnusableSchemaError(ValueError):
     """A schema cannot be checked; the message says which rule it breaks, and where."""
 
 
-class _TooMuchError(Exception):
-    """A check takes longer than any honest one."""
+class TooMuchError(Exception):
+    """A check takes more steps than it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Schema:
     """A schema that answers are held against."""
 
     _validator: Validator
+    is_small: bool = False
+    """Whether a step of a check takes microseconds whatever the answer: it has no expressions, and nothing long."""
 
     @classmethod
     def of(cls, schema: Mapping[str, Any]) -> Schema:
@@ -62,21 +65,38 @@ class Schema:
         Raises:
             UnusableSchemaError: it is none, or needs what is not bounded.
         """
-        return _compiled(json.dumps(schema, default=dict))
+        return cls.read(json.dumps(schema, default=dict))
+
+    @classmethod
+    def read(cls, text: str) -> Schema:
+        """Return a schema, written as JSON, that can be checked.
+
+        Raises:
+            UnusableSchemaError: it is none, or needs what is not bounded.
+        """
+        return cls(_validator_of(text), len(text) <= _SMALL_BYTES and '"pattern' not in text)
 
     def broken_rules(self, value: Any) -> list[str]:
         """Return the first rules that a value breaks, each with its place; none where it matches."""
-        token = _steps.set([_MAX_STEPS])
+        try:
+            return self.broken_within(value, _MAX_STEPS)
+        except (TooMuchError, RecursionError):
+            return ["takes too long to be checked against the schema"]
+
+    def broken_within(self, value: Any, steps: int) -> list[str]:
+        """Return the same where it is found in so many steps.
+
+        Raises:
+            TooMuchError: it is not.
+        """
+        token = _steps.set([steps])
         try:
             return [_told(error) for error in islice(self._validator.iter_errors(value), _MOST_RULES)]
-        except (_TooMuchError, RecursionError):
-            return ["takes too long to be checked against the schema"]
         finally:
             _steps.reset(token)
 
 
-@lru_cache(maxsize=256)
-def _compiled(text: str) -> Schema:
+def _validator_of(text: str) -> Validator:
     if len(text) > MAX_BYTES:
         raise UnusableSchemaError(f"must have at most {MAX_BYTES} bytes")
     schema = json.loads(text)
@@ -96,7 +116,7 @@ def _compiled(text: str) -> Schema:
         raise UnusableSchemaError(f"{error.json_path} breaks {error.validator} of JSON Schema 2020-12") from error
     except Unresolvable as error:
         raise UnusableSchemaError(f"refers to {error.ref!r}, which is not there") from error
-    return Schema(BoundedValidator(schema, registry=Registry()))
+    return BoundedValidator(schema, registry=Registry())
 
 
 def _parts(schema: Any, place: str, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -147,7 +167,7 @@ def _spend(steps: int) -> None:
     left = _steps.get()
     left[0] -= steps
     if left[0] < 0:
-        raise _TooMuchError
+        raise TooMuchError
 
 
 def _pattern(_: Any, wanted: str, value: Any, __: Any) -> Iterator[ValidationError]:
