@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from services.language.patterns import Pattern, WordPattern, words
+from services.language.patterns import CAPITAL, Pattern, WordPattern, one_of, words
 
 _TEXT = (
     r"(?:passage|text|paragraph|excerpt|extract|snippet|material|document|article|reading|handout|selection|context"
@@ -74,7 +74,7 @@ _REFERENCES = (
     # A number: `Figure 2`, `Section 2.1`.
     (
         r"\b(?:figure|fig\.?|table|diagram|chart|graph|exhibit|box|equation|eq\.|slide|page|line|plate|panel)s? \(?"
-        r"(?:\d+|(?-i:[A-Z])\b|[ivx]+\b)(?! of\b)"
+        r"(?:\d+|" + CAPITAL + r"\b|[ivx]+\b)(?! of\b)"
     ),
     # Who tells it.
     rf"\b(?:according to|in the (?:view|opinion|eyes|words) of) {_THIS}{_TELLER}{_ALONE}",
@@ -84,15 +84,17 @@ _REFERENCES = (
     ),
     # What was told before.
     rf"\b{_TOLD} (?:above|below|earlier|before|previously|here(?!:)|later on)\b",
-    rf"\b(?:above|previously|earlier|before|afore|already)[ -]?{_TOLD}\b|\baforesaid\b|\bforegoing\b",
+    rf"\b(?:above|previously|earlier|before|afore|already)[ -]?{_TOLD}\b",
+    r"\baforesaid\b",
+    r"\bforegoing\b",
     (
         r"(?:^|[,.;] ?)as (?:(?:has|have|had|was|were|is|we|you|been|already|just|it|can be) )*"
         rf"(?:{_TOLD}|saw|read|learned|learnt|know)(?: (?:already|so far|just now))?(?: ?[,?.]|$)"
     ),
-    (
-        r"(?:^|[,.;] ?)in what follows\b|\b(?:we|you) (?:have )?(?:just|already|earlier) (?:read|seen|saw|learned"
-        r"|learnt|studied|discussed)\b|\brecall what (?:was|has been|we)\b|\b(?:by|in) this way\b"
-    ),
+    r"(?:^|[,.;] ?)in what follows\b",
+    r"\b(?:we|you) (?:have )?(?:just|already|earlier) (?:read|seen|saw|learned|learnt|studied|discussed)\b",
+    r"\brecall what (?:was|has been|we)\b",
+    r"\b(?:by|in) this way\b",
 )
 _NEEDS = frozenset(
     form
@@ -106,7 +108,7 @@ _NEEDS = frozenset(
     """
 )
 """Words of which every reference has at least one."""
-PASSAGE_REFERENCE = WordPattern("|".join(_REFERENCES), re.IGNORECASE, _NEEDS)
+PASSAGE_REFERENCE = WordPattern(one_of(_REFERENCES), _NEEDS)
 _PART = r"(?:chapter|section|unit|lesson|lecture|module|appendix|paragraph|part) \(?\d[\d.]*(?<!\.)(?! of\b)"
 THING_REFERENCES = (
     Pattern(rf"\b{_THIS}(?P<thing>{_THING}|{_TELLER}){_ALONE}", re.IGNORECASE),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 
@@ -20,6 +21,10 @@ class Pattern:
     def compiled(self) -> re.Pattern[str]:
         """The compiled expression."""
         return re.compile(self.text, self.flags)
+
+    def prepare(self) -> None:
+        """Compile what is compiled when it is first used."""
+        _ = self.compiled
 
     def search(self, text: str, start: int = 0) -> re.Match[str] | None:
         """Return the first match at `start` or behind it."""
@@ -48,15 +53,33 @@ def compile_all(rules: Any) -> None:
         value = getattr(rules, field.name)
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, Pattern):
-                _ = one.compiled
+                one.prepare()
+
+
+CAPITAL = "(?-i:[A-Z])"
+"""A capital letter in an expression that ignores case otherwise."""
 
 
 class WordPattern(Pattern):
-    """A long expression that can match only where one of some words stands; a text without them is not searched."""
+    """A long expression that ignores case and can match only where one of some words stands, all in small letters.
 
-    def __init__(self, text: str, flags: re.RegexFlag, needs: frozenset[str]) -> None:
-        super().__init__(text, flags)
+    A text without them is not searched. In one of ASCII, small letters are looked for first, since an expression that
+    minds case finds out three times as fast that it does not match.
+    """
+
+    def __init__(self, text: str, needs: frozenset[str]) -> None:
+        super().__init__(text, re.IGNORECASE)
         self._needs = needs
+
+    @cached_property
+    def _in_small_letters(self) -> re.Pattern[str]:
+        """What matches in a text's small letters wherever the expression matches in the text."""
+        return re.compile(self.text.replace(CAPITAL, "[a-z]"))
+
+    def prepare(self) -> None:
+        """Compile what is compiled when it is first used."""
+        super().prepare()
+        _ = self._in_small_letters
 
     def search(self, text: str, start: int = 0) -> re.Match[str] | None:
         """Return the first match at `start` or behind it."""
@@ -67,13 +90,26 @@ class WordPattern(Pattern):
         return super().finditer(text) if self._may_match(text) else iter(())
 
     def _may_match(self, text: str) -> bool:
-        return not self._needs.isdisjoint(_ASCII_WORD.findall(text.lower()))
+        small = text.lower()
+        if self._needs.isdisjoint(_ASCII_WORD.findall(small)):
+            return False
+        return not text.isascii() or self._in_small_letters.search(small) is not None
 
 
 _ASCII_WORD = re.compile(r"[a-z]+")
 NEVER = Pattern("(?!)")
 """Matches nowhere: the pattern of what a language does not have."""
 QUESTION_MARK = Pattern(r"\?")
+
+
+def one_of(expressions: Sequence[str]) -> str:
+    """Return an expression that matches what one of some does, each without a `|` of its own, the first of them first.
+
+    Neighbors that begin at a word's border look for it together.
+    """
+    groups = groupby(expressions, lambda one: one.startswith(r"\b"))
+    joined = ((at_border, "|".join(one[2 * at_border :] for one in neighbors)) for at_border, neighbors in groups)
+    return "|".join(rf"\b(?:{text})" if at_border else text for at_border, text in joined)
 
 
 Rewrites = Sequence[tuple[Pattern, str | Callable[[re.Match[str]], str]]]
