@@ -38,6 +38,11 @@ class EventDecoder:
         self._data: list[bytes] = []
         self._data_bytes = 0
 
+    @property
+    def is_between(self) -> bool:
+        """Whether the last event is complete, and nothing came of the next one."""
+        return not (self._tail or self._data or self._name or self._id or self._ended_in_cr)
+
     def feed(self, chunk: bytes) -> list[Event]:
         """Return the events that `chunk` completes; an event without data is dropped.
 

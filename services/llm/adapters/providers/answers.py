@@ -99,9 +99,14 @@ class AnswerReader:
         self._reading: Reading | None = None
         self._ended = False
 
+    @property
+    def is_said(self) -> bool:
+        """Whether all text of the first answer that is to come is said, and none of it thought."""
+        return self._choices[0].thought.is_over
+
     def text(self, chat: WireChat) -> str:
         """Return the text that an event adds, where that is all it does; nothing where `feed` has to read it."""
-        return plain_text_of(chat) if self._choices[0].thought.is_over else ""
+        return plain_text_of(chat) if self.is_said else ""
 
     def feed(self, chat: WireChat) -> Iterator[TextDelta]:
         """Yield what an event adds.

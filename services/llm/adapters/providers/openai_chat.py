@@ -12,6 +12,7 @@ from services.kit.errors import TikuError
 from services.kit.sse import Event, EventDecoder
 from services.llm.adapters.providers import wire
 from services.llm.adapters.providers.adaptations import Adaptations
+from services.llm.adapters.providers.alike_events import AlikeEvents
 from services.llm.adapters.providers.answers import (
     AnswerReader,
     FailedAnswerError,
@@ -136,6 +137,7 @@ class _Stream:
         self._n = n
         self._decoder = EventDecoder(_MAX_EVENT_BYTES)
         self._reader = AnswerReader(n)
+        self._alike = AlikeEvents()
         self._head: bytes | None = b""
         """What came before it was known whether these are events; None once they are."""
         self._finish: ChatFinish | None = None
@@ -144,25 +146,20 @@ class _Stream:
 
     def feed(self, piece: bytes) -> Iterator[TextDelta]:
         """Yield what a piece of the body adds, texts that came together as one."""
-        if self._head is not None:
-            piece = self._head + piece
-            begun = piece.removeprefix(_BOM).lstrip(_SPACE)
-            if not begun or _BOM.startswith(begun) or begun.startswith((b"{", b"<", b"[")):
-                self._head = piece
-                if len(piece) > _MAX_BODY_BYTES:
-                    raise UnreadableAnswerError(f"a body of more than {_MAX_BODY_BYTES} bytes")
-                return
-            self._head, piece = None, begun
         texts: list[str] = []
         try:
-            for event in self._decoder.feed(piece):
+            piece = piece if self._head is None else self._begun(piece)
+            if self._reader.is_said and self._decoder.is_between:
+                texts, piece = self._alike.read(piece)
+            for event in self._decoder.feed(piece) if piece else ():
                 chats = self._chats_of(event)
                 if len(chats) == 1 and event.name != "error" and (text := self._reader.text(chats[0])):
                     texts.append(text)
-                    continue
-                for delta in self._added(event, chats):
-                    yield from _together(texts)
-                    yield delta
+                else:
+                    for delta in self._added(event, chats):
+                        yield from _together(texts)
+                        yield delta
+                self._alike.learn(event.data)
                 if self.done:
                     break
         except (FailedAnswerError, ValueError):
@@ -170,6 +167,18 @@ class _Stream:
             raise
         if texts:
             yield TextDelta("".join(texts), pieces=len(texts))
+
+    def _begun(self, piece: bytes) -> bytes:
+        """Return what came so far once these are events; nothing while they may be none."""
+        piece = (self._head or b"") + piece
+        begun = piece.removeprefix(_BOM).lstrip(_SPACE)
+        if not begun or _BOM.startswith(begun) or begun.startswith((b"{", b"<", b"[")):
+            self._head = piece
+            if len(piece) > _MAX_BODY_BYTES:
+                raise UnreadableAnswerError(f"a body of more than {_MAX_BODY_BYTES} bytes")
+            return b""
+        self._head = None
+        return begun
 
     def close(self) -> Iterator[TextDelta]:
         """Yield what is left where the body ends."""
