@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 NICE = 5
-"""Gives a third of the share of a process that serves (sched(7)), where the kernel compares all processes by nice. Less
-would be unfair to those who wait for the work (docs/adr/0023)."""
+"""Gives a third of the share of a process that serves (sched(7)). Less would be unfair to those who wait for the work
+(docs/adr/0023)."""
 NICE_ASIDE = 10
 """Gives a tenth of the share of a process that has stepped back."""
 _SESSION_TRIES = 10
@@ -25,11 +25,12 @@ def step_back() -> None:
 
     A kernel that schedules by session (`sched_autogroup_enabled`, usual on desktops) gives a session one share of the
     cores, whatever the number of its processes, and compares nice only within a session. A worker would take from the
-    share of the service that started it, so the process gets a session of its own.
+    share of the service that started it, so the process gets a session of its own, and the session the same nice.
     """
     with contextlib.suppress(PermissionError):  # The process leads a session already.
         os.setsid()
     os.nice(NICE)
+    _put_session_back(NICE)
 
 
 def stand_aside() -> None:
@@ -42,9 +43,14 @@ def stand_aside() -> None:
     os.nice(NICE_ASIDE)
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[1:] or cores)
+    _put_session_back(NICE + NICE_ASIDE)
+
+
+def _put_session_back(nice: int) -> None:
+    """Give this process' session a nice value of its own, where the kernel schedules by session; no right is needed."""
     for _ in range(_SESSION_TRIES):
         try:
-            Path("/proc/self/autogroup").write_text(str(NICE_ASIDE), encoding="ascii")
+            Path("/proc/self/autogroup").write_text(str(nice), encoding="ascii")
         except BlockingIOError:  # The kernel takes ten such changes a second.
             time.sleep(_SESSION_PAUSE_SECONDS)  # noqa: TID251
         except OSError:  # It does not schedule by session.

@@ -11,15 +11,22 @@ from services.kit.priority import NICE, NICE_ASIDE, stand_aside, step_back
 from services.kit.workers import WorkerPool
 
 
-def _standing() -> tuple[int, int]:
-    """Niceness and session of this process."""
-    return os.nice(0), os.getsid(0)
+def _of_session(otherwise: int) -> int:
+    """Niceness of this process' session; `otherwise` where the kernel does not schedule by session."""
+    session = Path("/proc/self/autogroup")
+    return int(session.read_text().split()[-1]) if session.exists() else otherwise
 
 
-async def test_a_worker_process_steps_back_in_a_session_of_its_own() -> None:
+def _standing() -> tuple[int, int, int]:
+    """Niceness of this process and of its session, and the session."""
+    return os.nice(0), _of_session(NICE), os.getsid(0)
+
+
+async def test_a_worker_process_steps_back_in_a_session_of_its_own_and_with_it() -> None:
     async with WorkerPool(1) as pool:
-        nice, session = await pool.run(_standing, timeout=30)
+        nice, of_session, session = await pool.run(_standing, timeout=30)
     assert nice == min(19, os.nice(0) + NICE)
+    assert of_session == NICE
     assert session != os.getsid(0)
 
 
@@ -33,17 +40,15 @@ def test_what_leads_a_session_steps_back_too() -> None:
 
 
 def _standing_aside() -> tuple[int, int, set[int]]:
-    """Niceness of this process and of its session, and its cores; the second is `NICE_ASIDE` without such sessions."""
+    """Niceness of this process and of its session, and its cores."""
     stand_aside()
-    session = Path("/proc/self/autogroup")
-    of_session = int(session.read_text().split()[-1]) if session.exists() else NICE_ASIDE
-    return os.nice(0), of_session, os.sched_getaffinity(0)
+    return os.nice(0), _of_session(NICE + NICE_ASIDE), os.sched_getaffinity(0)
 
 
 async def test_what_stands_aside_is_behind_other_workers_in_its_session_and_with_it() -> None:
     async with WorkerPool(1) as pool:
         nice, session, cores = await pool.run(_standing_aside, timeout=30)
     assert nice == min(19, os.nice(0) + NICE + NICE_ASIDE)
-    assert session == NICE_ASIDE
+    assert session == NICE + NICE_ASIDE
     own = os.sched_getaffinity(0)
     assert cores == own - {min(own)} or len(own) == 1
