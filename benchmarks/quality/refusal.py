@@ -36,7 +36,7 @@ from services.retrieval.domain.answering.relevance_gate import RelevanceGate
 from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.domain.search.bm25 import passage_vector, question_vector, translated_vector
 from services.retrieval.domain.search.fusion import attributed, fuse
-from services.retrieval.domain.search.translated import reread, said
+from services.retrieval.domain.search.translated import Said, reread
 from services.retrieval.values.calibration import Calibration, Calibrations, Evidence
 from services.retrieval.values.chunk import Chunk, Hit, SparseVector
 
@@ -116,7 +116,8 @@ class Pool:
         if language_of(question) != self.language:
             translations = lexicon().translations(question, self.language)
             found = self._find_words(translated_vector(translations.values()), kept, place)
-            says = [said(translations, hit.chunk.text) for hit in found]
+            said = Said(translations)
+            says = [said.by(hit.chunk.text) for hit in found]
             legs["translated"] = attributed("translated", reread(found, says))
         return list(fuse(question, legs))
 

@@ -26,6 +26,10 @@ _SYMBOLS = "\u2190-\u2bff\U0001f000-\U0001faff"
 _RUN = re.compile(
     rf"(?P<unspaced>[{_UNSPACED}]+)|(?P<word>(?:(?![{_UNSPACED}])[^\W_]|[{_MARKS}])+)|(?P<symbol>[{_SYMBOLS}])"
 )
+_UNSPACED_TERM = re.compile(rf"[{_UNSPACED}]+")
+_NO_SPACED_RUN = re.compile(rf"[_{_UNSPACED}]+")
+_SPACED_RUN = re.compile(rf"[\w{_MARKS}]+|[{_SYMBOLS}]")
+"""Words and symbols where `_NO_SPACED_RUN` is taken out: a plain class takes a tenth of the time that `_RUN` does."""
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 """The comma within a number: 1,000 is found by 1000."""
@@ -76,18 +80,24 @@ def search_terms(text: str, languages: Languages = LANGUAGES) -> SearchTerms:
     return SearchTerms(words, characters, length)
 
 
-def held(words: Collection[str], text: str, languages: Languages = LANGUAGES) -> set[str]:
-    """Return which of the words and characters of other search terms a text holds, without making all its terms."""
-    plain = folded(text, languages)
-    stem = languages.spelled(plain).words.stem
-    # Only words that begin like a wanted one are stemmed: that is what takes the time.
-    beginnings = {word[:2] for word in words}
-    found: set[str] = set()
-    for match in _RUN.finditer(plain):
-        run = match.group()
-        if match.lastgroup == "unspaced":
-            found.update(run)
-            found.update(map(operator.add, run, run[1:]))
-        elif run[:2] in beginnings:
-            found.add(stem(run[:_LONGEST]))
-    return found.intersection(words)
+class Sought:
+    """Terms that many texts are searched for; what a text holds of them is found without making all its terms."""
+
+    def __init__(self, terms: Collection[str], languages: Languages = LANGUAGES) -> None:
+        """Take words and characters of search terms."""
+        self._languages = languages
+        self._unspaced = set(filter(_UNSPACED_TERM.fullmatch, terms))
+        self._spaced = set(terms) - self._unspaced
+        # Only words that begin like one of them are stemmed: that is what takes the time.
+        self._beginnings = {term[:2] for term in self._spaced}
+
+    def held_by(self, text: str) -> set[str]:
+        """Return which of the terms are among those of a text."""
+        plain = folded(text, self._languages)
+        # Each is a character or a pair of them, which stands in one run wherever it stands.
+        found = {term for term in self._unspaced if term in plain}
+        if any(map(plain.__contains__, self._beginnings)):
+            stem = self._languages.spelled(plain).words.stem
+            runs = {run for run in _SPACED_RUN.findall(_NO_SPACED_RUN.sub(" ", plain)) if run[:2] in self._beginnings}
+            found.update(self._spaced.intersection(stem(run[:_LONGEST]) for run in runs))
+        return found

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.language.search_terms import folded, held, search_terms
+from services.language.search_terms import Sought, folded, search_terms
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_single_characters_are_counted_where_no_spaces_stand() -> None:
 )
 def test_what_a_text_holds_of_a_question_is_what_their_terms_share(question: str, text: str) -> None:
     wanted = search_terms(question).words
-    assert held(wanted, text) == wanted.keys() & search_terms(text).words.keys()
+    assert Sought(wanted).held_by(text) == wanted.keys() & search_terms(text).words.keys()
 
 
 @pytest.mark.parametrize("text", ["", " \n", "…、。!?", "\u200b"])
@@ -91,4 +91,4 @@ def test_what_is_folded_stays_folded() -> None:
 )
 def test_single_characters_are_held_where_no_spaces_stand(wanted: list[str], text: str) -> None:
     terms = search_terms(text)
-    assert held(wanted, text) == set(wanted) & (terms.words.keys() | terms.characters.keys())
+    assert Sought(wanted).held_by(text) == set(wanted) & (terms.words.keys() | terms.characters.keys())

@@ -12,7 +12,7 @@ from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.domain.search.bm25 import passage_vector, translated_vector
 from services.retrieval.domain.search.fusion import attributed, fuse
 from services.retrieval.domain.search.hybrid import HybridRetriever
-from services.retrieval.domain.search.translated import TranslatedRetriever, reread, said
+from services.retrieval.domain.search.translated import Said, TranslatedRetriever, reread
 from services.retrieval.values.chunk import EmbeddedChunk, Hit
 from tests.unit.retrieval.fakes import FakeLeg, chunk, hit, query
 from tests.waiting import eventually
@@ -157,7 +157,7 @@ def test_a_term_that_is_said_in_many_ways_counts_once() -> None:
     translations = {"写": (("write",), ("compose",), ("draw",)), "火山": (("volcano",),)}
     texts = ["They write, compose and draw.", "To write of a volcano.", "They write.", "They draw."]
     hits = [Hit(chunk(text, i), 9.0 - i) for i, text in enumerate(texts)]
-    found = reread(hits, [said(translations, text) for text in texts])
+    found = reread(hits, [Said(translations).by(text) for text in texts])
     assert found[0].chunk.text == texts[1]
     assert all(0 < one.score <= 1 for one in found)
     assert reread([], []) == []
@@ -173,7 +173,7 @@ def test_a_term_that_is_said_in_many_ways_counts_once() -> None:
     ],
 )
 def test_a_translation_is_said_where_all_of_it_is(text: str, terms: set[str]) -> None:
-    assert said({"细胞膜": (("cell", "membran"),), "膜": (("film",), ("membran",))}, text) == terms
+    assert Said({"细胞膜": (("cell", "membran"),), "膜": (("film",), ("membran",))}).by(text) == terms
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 
 from services.language.lexicon import Translations
-from services.language.search_terms import held, search_terms
+from services.language.search_terms import Sought, search_terms
 from services.language.terms import coverage, terms
 from services.retrieval.domain.search.bm25 import rarity
-from services.retrieval.domain.search.translated import said
+from services.retrieval.domain.search.translated import Said
 from services.retrieval.values.chunk import Hit
 
 _LEAST = 10
@@ -55,12 +55,13 @@ def _with_words(
     if not by_words:
         return None
     wanted = search_terms(question).words.keys()
-    rare = rarity(wanted, [held(wanted, text) for text in _texts(by_words, candidates)])
+    sought = Sought(wanted)
+    rare = rarity(wanted, [sought.held_by(text) for text in _texts(by_words, candidates)])
     whole = sum(rare.values()) or 1.0
     return found | {
         "words_lead": _lead([score for score, _ in by_words]),
         "coverage": coverage(terms(question), terms(first.chunk.text)),
-        "rare": sum(rare[term] for term in held(wanted, first.chunk.text)) / whole,
+        "rare": sum(rare[term] for term in sought.held_by(first.chunk.text)) / whole,
     }
 
 
@@ -70,13 +71,14 @@ def _with_translations(
     by_words = _best(candidates, "translated")
     if not by_words or not translations:
         return None
-    rare = rarity(translations, [said(translations, text) for text in _texts(by_words, candidates)])
+    said = Said(translations)
+    rare = rarity(translations, [said.by(text) for text in _texts(by_words, candidates)])
     whole = sum(rare.values()) or 1.0
     nearest = max(candidates, key=lambda hit: hit.similarity or -1.0)
     return found | {
         "agreement": float(by_words[0][1].chunk.chunk_id == nearest.chunk.chunk_id),
         "translated_lead": _lead([score for score, _ in by_words]),
-        "translated": sum(rare[term] for term in said(translations, first.chunk.text)) / whole,
+        "translated": sum(rare[term] for term in said.by(first.chunk.text)) / whole,
     }
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from services.language.search_terms import held, search_terms
+from services.language.search_terms import Sought, search_terms
 from services.language.sentences import Span, split_sentences
 from services.language.tokens import estimate_tokens
 from services.retrieval.values.answer import Portion
@@ -70,7 +70,8 @@ class _Sentence:
 def _best_first(question: str, passages: Sequence[Chunk], sentences: Sequence[_Sentence]) -> list[int]:
     """Return the positions of sentences, the likeliest to hold the answer first."""
     wanted = search_terms(question).words.keys()
-    holds = [held(wanted, passages[one.number - 1].text[one.span.start : one.span.end]) for one in sentences]
+    sought = Sought(wanted)
+    holds = [sought.held_by(passages[one.number - 1].text[one.span.start : one.span.end]) for one in sentences]
     having = Counter(term for terms in holds for term in terms)
     rarity = {term: math.log(1 + len(sentences) / (having[term] + 0.5)) for term in wanted}
     most = sum(rarity.values()) or 1.0

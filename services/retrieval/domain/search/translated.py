@@ -12,14 +12,13 @@ from services.kit.concurrency import map_in_turns
 from services.kit.errors import ResourceExhausted
 from services.language.detection import LANGUAGES, language_of
 from services.language.lexicon import Lexicon, Translations
-from services.language.search_terms import held
+from services.language.search_terms import Sought
 from services.retrieval.domain.search.bm25 import rarity, translated_vector
 from services.retrieval.ports import VectorStore
 from services.retrieval.values.chunk import LEG_BUSY, Hit, LegQuery
 
 _LONG = 400
 """Characters of a question from which on a thread translates it: up to there it takes a millisecond."""
-_PASSAGES_A_TURN = 8
 _PATIENCE_SECONDS = 5.0
 """On an idle machine the lexicon is read in three; a busy one answers without."""
 
@@ -62,7 +61,8 @@ class TranslatedRetriever:
         asked = language_of(query.text)
         # A name or a number is found in the question's own language, too.
         foreign = [hit for hit in hits if language_of(hit.chunk.text) != asked]
-        says = await map_in_turns(lambda hit: said(translations, hit.chunk.text), foreign, _PASSAGES_A_TURN)
+        said = Said(translations)
+        says = await map_in_turns(lambda hit: said.by(hit.chunk.text), foreign)
         return reread(foreign, says)
 
     async def _read(self) -> Lexicon:
@@ -104,7 +104,14 @@ def reread(hits: Sequence[Hit], says: Sequence[Collection[str]]) -> list[Hit]:
     return sorted(found, key=lambda hit: -hit.score)
 
 
-def said(translations: Translations, text: str) -> set[str]:
-    """Return the terms of which a text holds a translation, all of it."""
-    parts = held(set(chain.from_iterable(chain.from_iterable(translations.values()))), text)
-    return {term for term, phrases in translations.items() if any(map(parts.issuperset, phrases))}
+class Said:
+    """What passages say of a question, given what its terms are called in their language."""
+
+    def __init__(self, translations: Translations) -> None:
+        self._translations = translations
+        self._sought = Sought(set(chain.from_iterable(chain.from_iterable(translations.values()))))
+
+    def by(self, text: str) -> set[str]:
+        """Return the terms of which a text holds a translation, all of it."""
+        parts = self._sought.held_by(text)
+        return {term for term, phrases in self._translations.items() if any(map(parts.issuperset, phrases))}
