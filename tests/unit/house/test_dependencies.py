@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -14,6 +12,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests.unit.house.tree import Tree
 
 ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -27,38 +27,21 @@ SHARED = {
 }
 
 
-def imported(*folders: str) -> Iterator[tuple[str, Path]]:
-    """Each module that a file of the folders imports by an absolute name."""
-    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
-        yield from ((module, path) for module in imports_of(path))
-
-
-@cache
-def imports_of(path: Path) -> list[str]:
-    """Each module that a file imports by an absolute name."""
-    found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
-    return found
-
-
 distributions = cache(packages_distributions)
 
 
-def undeclared(declared: set[str], *folders: str) -> set[str]:
+def undeclared(tree: Tree, declared: set[str], *folders: str) -> set[str]:
+    """What files of the folders import and nobody declares."""
     installed = distributions()
     found = set()
-    for module, path in imported(*folders):
+    for module, path in ((module, path) for path, file in tree.below(*folders).items() for module in file.imports):
         top = module.partition(".")[0]
         if top in OURS or top in sys.stdlib_module_names:
             continue
         shared = next((name for prefix, name in SHARED.items() if module.startswith(prefix)), None)
         names = {shared} if shared else {canonicalize_name(name) for name in installed.get(top, [top])}
         if not names & declared:
-            found.add(f"{module} in {path.relative_to(ROOT)}")
+            found.add(f"{module} in {path}")
     return found
 
 
@@ -66,17 +49,17 @@ def names(requirements: list[str]) -> set[str]:
     return {canonicalize_name(Requirement(text).name) for text in requirements}
 
 
-def test_what_the_product_imports_is_a_dependency() -> None:
-    missing = undeclared(names(PROJECT["dependencies"]), "services", "gateway", "protos/gen")
+def test_what_the_product_imports_is_a_dependency(tree: Tree) -> None:
+    missing = undeclared(tree, names(PROJECT["dependencies"]), "services", "gateway", "protos/gen")
     backend = "in services/llm/adapters/local/torch_model.py"
     assert {entry for entry in missing if not entry.endswith(backend)} == set()
     declared = names(PROJECT["dependencies"]) | names(EXTRAS["torch"])
-    assert not undeclared(declared, "services", "gateway", "protos/gen")
+    assert not undeclared(tree, declared, "services", "gateway", "protos/gen")
 
 
-def test_what_the_tests_import_is_a_dependency_or_a_tool() -> None:
+def test_what_the_tests_import_is_a_dependency_or_a_tool(tree: Tree) -> None:
     declared = names([*PROJECT["dependencies"], *EXTRAS["dev"], *EXTRAS["torch"]])
-    assert not undeclared(declared, "tests", "benchmarks")
+    assert not undeclared(tree, declared, "tests", "benchmarks")
 
 
 @pytest.mark.parametrize(
