@@ -74,4 +74,9 @@ def _send_what_is_read(send: Callable[..., None], event: str, **what: Any) -> No
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what takes long first, all else in its order."""
-    items.sort(key=lambda item: next((n for n, begin in enumerate(_LONG_FIRST) if item.nodeid.startswith(begin)), 9))
+    ranks = {path: _rank(path) for path in {item.nodeid.partition("::")[0] for item in items}}
+    items.sort(key=lambda item: ranks[item.nodeid.partition("::")[0]])
+
+
+def _rank(path: str) -> int:
+    return next((rank for rank, begin in enumerate(_LONG_FIRST) if path.startswith(begin)), len(_LONG_FIRST))

@@ -22,7 +22,7 @@ UPLOAD_LIMIT_BYTES = 201 * 1024 * 1024
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of this folder that share the stack: they measure it, which needs the machine to itself."""
     for item in items:
-        if item.path.is_relative_to(Path(__file__).parent) and "stack" in getattr(item, "fixturenames", ()):
+        if "stack" in getattr(item, "fixturenames", ()) and item.path.is_relative_to(Path(__file__).parent):
             item.add_marker("alone")
 
 

@@ -16,13 +16,10 @@ from services.kit.errors import TikuError
 from services.llm.adapters.providers.early_answers import heed_early_answers
 from services.llm.adapters.providers.openai_chat import OpenAiChat
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
-from services.llm.adapters.providers.openai_sdk import OpenAiSdkProvider
 from services.llm.values.chat import ChatMessage, ChatRequest, Role
+from tests.late import imported
 
-ADAPTERS: dict[str, type[OpenAiHttpProvider] | type[OpenAiSdkProvider]] = {
-    "http": OpenAiHttpProvider,
-    "sdk": OpenAiSdkProvider,
-}
+ADAPTERS = ("http", "sdk")
 LARGE = ChatRequest(model="m", messages=[ChatMessage(Role.USER, "word " * 2_000_000)])
 SMALL = ChatRequest(model="m", messages=[ChatMessage(Role.USER, "Hi")])
 
@@ -45,6 +42,15 @@ async def answering(answer: bytes, then: str) -> AsyncIterator[str]:
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         ended.set()
+
+
+async def opened(name: str, url: str, stack: AsyncExitStack) -> OpenAiChat:
+    """Open an adapter, for as long as a stack is open."""
+    if name == "http":
+        return await stack.enter_async_context(OpenAiHttpProvider.open("scripted", url, "sk-test"))
+    sdk = await imported("services.llm.adapters.providers.openai_sdk")
+    provider: OpenAiChat = await stack.enter_async_context(sdk.OpenAiSdkProvider.open("scripted", url, "sk-test"))
+    return provider
 
 
 async def refusal(provider: OpenAiChat, prompt: ChatRequest, *, streamed: bool) -> TikuError:
@@ -83,7 +89,7 @@ async def test_a_refusal_by_the_head_alone_is_told(
         pytest.skip("a provider that announced an answer and keeps the connection may read the rest")
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(answering(answer, then))
-        provider = await stack.enter_async_context(ADAPTERS[name].open("scripted", url, "sk-test"))
+        provider = await opened(name, url, stack)
         error = await refusal(provider, LARGE, streamed=streamed)
     assert error.reason == reason
     if reason == "PROVIDER_RATE_LIMITED":
@@ -101,7 +107,7 @@ async def test_a_refusal_whose_words_are_cut_is_told_by_its_status(
 ) -> None:
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(answering(head(status, 99, "Retry-After: 7") + b'{"error"', "closes"))
-        provider = await stack.enter_async_context(ADAPTERS[name].open("scripted", url, "sk-test"))
+        provider = await opened(name, url, stack)
         error = await refusal(provider, SMALL, streamed=streamed)
     assert error.reason == reason
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import openai
 import pytest
-from openai import AsyncOpenAI
 
 from services.kit import errors
 from tests.integration.gateway.conftest import Stack
+from tests.late import imported
 from tests.waiting import eventually
 from tiku.llm.v1 import llm_pb2
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 ASK: list[Any] = [{"role": "user", "content": "hi"}]
 CHAT = "/v1/chat/completions"
@@ -22,9 +24,10 @@ CHAT = "/v1/chat/completions"
 @pytest.fixture
 async def client(stack: Stack) -> AsyncIterator[AsyncOpenAI]:
     """The real client, without retries."""
+    library = await imported("openai")
     # Making it reads certificates from disk.
-    client = await asyncio.to_thread(
-        lambda: AsyncOpenAI(base_url=f"{stack.url}/v1", api_key="none", max_retries=0, timeout=10)
+    client: AsyncOpenAI = await asyncio.to_thread(
+        lambda: library.AsyncOpenAI(base_url=f"{stack.url}/v1", api_key="none", max_retries=0, timeout=10)
     )
     yield client
     await client.close()
@@ -90,6 +93,8 @@ async def test_closing_a_stream_stops_it(stack: Stack, client: AsyncOpenAI) -> N
 
 
 async def test_errors_arrive_as_the_clients_own(stack: Stack, client: AsyncOpenAI) -> None:
+    import openai  # The client has it already.
+
     stack.script.fault = errors.ResourceExhausted("Slow down.", retry_after=3)
     with pytest.raises(openai.RateLimitError) as limited:
         await client.chat.completions.create(model="", messages=ASK)
@@ -236,6 +241,8 @@ async def test_rerank(stack: Stack) -> None:
 
 
 async def test_models(client: AsyncOpenAI) -> None:
+    import openai  # The client has it already.
+
     models = [model.id async for model in client.models.list()]
     assert models == ["fake-1", "org/fake-embedder"]
     assert (await client.models.retrieve("org/fake-embedder")).owned_by == "fake"

@@ -8,12 +8,10 @@ from array import array
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import openai
 import pytest
 import pytest_asyncio
-from openai import APIError, AsyncOpenAI, BadRequestError
 
 from gateway.app import running as running_gateway
 from gateway.settings import GatewaySettings
@@ -22,6 +20,10 @@ from services.kit.server import running
 from services.llm.app import build
 from services.llm.settings import LlmSettings
 from tests.fakes.raw_provider import Play, RawProvider, dumped, sse, whole
+from tests.late import imported
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -69,9 +71,10 @@ async def chain(request: pytest.FixtureRequest) -> AsyncIterator[Chain]:
         shared = {"llm": InProcess(llm.handlers)} if request.param == "in process" else {}
         told = GatewaySettings(listen="127.0.0.1:0", drain_seconds=1, llm_target=llm.address, **targets)
         gateway = await stack.enter_async_context(running_gateway(told, shared))
+        library = await imported("openai")
         # Making it reads certificates from disk.
-        client = await asyncio.to_thread(
-            lambda: AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="none", max_retries=0, timeout=30)
+        client: AsyncOpenAI = await asyncio.to_thread(
+            lambda: library.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="none", max_retries=0, timeout=30)
         )
         yield Chain(provider, await stack.enter_async_context(client), gateway.url)
 
@@ -405,6 +408,8 @@ THING: Any = {
 
 
 async def test_an_answer_that_has_to_match_does_or_is_an_error(chain: Chain) -> None:
+    import openai  # The client has it already.
+
     async def ask() -> str | None:
         made = await chain.client.chat.completions.create(model="m", messages=ASK, response_format=THING)
         return made.choices[0].message.content
@@ -412,7 +417,7 @@ async def test_an_answer_that_has_to_match_does_or_is_an_error(chain: Chain) -> 
     chain.provider.plays.extend([answer({"content": "Here: {}"}), answer({"content": '```json\n{"a": 1}\n```'})])
     assert await ask() == '{"a": 1}'
     chain.provider.plays.extend([answer({"content": "[]"}), answer({"content": "no"})])
-    with pytest.raises(BadRequestError) as caught:
+    with pytest.raises(openai.BadRequestError) as caught:
         await ask()
     body: Any = caught.value.body
     assert (caught.value.code, body["metadata"]["text"]) == ("schema_not_matched", "no")
@@ -421,6 +426,8 @@ async def test_an_answer_that_has_to_match_does_or_is_an_error(chain: Chain) -> 
 
 
 async def test_a_stream_that_has_to_match_ends_well_or_with_an_error(chain: Chain) -> None:
+    import openai  # The client has it already.
+
     async def ask() -> str:
         made = await chain.client.chat.completions.create(model="m", messages=ASK, response_format=THING, stream=True)
         texts = []
@@ -431,11 +438,13 @@ async def test_a_stream_that_has_to_match_ends_well_or_with_an_error(chain: Chai
     chain.provider.plays.append(sse(piece({"content": '{"a": '}), piece({"content": "1}"}, "stop")))
     assert await ask() == '{"a": 1}'
     chain.provider.plays.append(sse(piece({"content": "{"}), piece({"content": "}"}, "stop")))
-    with pytest.raises(APIError, match="'a' is a required property"):
+    with pytest.raises(openai.APIError, match="'a' is a required property"):
         await ask()
 
 
 async def test_errors_of_providers_say_what_happened(chain: Chain) -> None:
+    import openai  # The client has it already.
+
     chain.provider.plays.append(Play(status=402, pieces=[b'{"error": {"message": "Insufficient Balance"}}']))
     with pytest.raises(openai.BadRequestError) as caught:
         await chain.client.chat.completions.create(model="m", messages=ASK)
@@ -456,6 +465,8 @@ async def test_embeddings_of_texts_and_of_tokens(chain: Chain, given: Any) -> No
 
 
 async def test_a_body_of_the_providers_own_words_reaches_nobody(chain: Chain) -> None:
+    import openai  # The client has it already.
+
     chain.provider.plays.append(Play(status=400, pieces=[dumped({"error": {"message": "secret sk-1", "param": "x"}})]))
     with pytest.raises(openai.BadRequestError) as caught:
         await chain.client.chat.completions.create(model="m", messages=ASK)
