@@ -86,12 +86,15 @@ def _decimal(found: re.Match[str]) -> str:
 _PARTS = {word: _CARDINALS[number] for word, number in _ORDINALS.items() if _CARDINALS[number] > 2}
 _PARTS |= {"half": 2, "quarter": 4, "halve": 2}
 _FRACTION = Pattern(
-    rf"\b(an?|{_any_of(_SMALL_NUMBERS)}|\d+)[\s-]+({_any_of(_PARTS)})(s?)\b(?!\s+(?:century|[a-z]*-?year))",
+    rf"\b(an?|{_any_of(_SMALL_NUMBERS)}|\d+)[\s-]+({_any_of(_PARTS)})(s?)\b(?<!half)(?!\s+(?:century|[a-z]*-?year))"
+    r"|\b(an?|one|1)[\s-]+(half)()\b",
     re.IGNORECASE,
 )
 
 
 def _fraction(found: re.Match[str]) -> str:
+    if found[5]:
+        return "1/2"
     count = found[1].casefold()
     one = count in {"a", "an", "one", "1"}
     if one is bool(found[3]):
@@ -154,7 +157,7 @@ def _unit_expressions() -> re.Pattern[str]:
     symbol = r"(?!per\b)[A-Za-zμ°]{1,4}(?=\s+per\b)|(?<=per )[A-Za-zμ]{1,4}"
     symbol = rf"{symbol}|(?<=sq )[A-Za-z]{{1,2}}|(?<=cu )[A-Za-z]{{1,2}}"
     unit = rf"(?:(?:square|cubic|sq|cu)\.?\s+)?(?:{name}|{symbol})(?:\s+(?:squared|cubed))?\b"
-    return re.compile(rf"(?>{unit}(?:{_PER}{unit})*)", re.IGNORECASE)
+    return re.compile(rf"(?>/?{unit}(?:{_PER}{unit})*)", re.IGNORECASE)
 
 
 def _in_symbols(units: str) -> str:
@@ -170,7 +173,7 @@ def _in_symbols(units: str) -> str:
     return kept
 
 
-_AT_NUMBER = Pattern(r"(?<=[\d%])[\s-]*(?=[A-Za-zμ°])")
+_AT_NUMBER = Pattern(r"(?<=[\d%])[\s-]*(?=/?[A-Za-zμ°])")
 
 
 def _with_symbols(text: str) -> str:
@@ -204,6 +207,48 @@ def _date(found: re.Match[str]) -> str:
     return f"{year or '-'}-{_MONTH_NUMBERS[parts['month'].casefold()]:02}" + (f"-{int(day):02}" if day else "")
 
 
+_HOUR_WORDS = rf"(?P<hour>\d{{1,2}}|{_any_of([*_SMALL_NUMBERS][1:13])})"
+_SPOKEN_CLOCK = Pattern(
+    rf"^(?:at\s+)?(?P<minute>half|(?:a\s+)?quarter|(?:\d{{1,2}}|[a-z]+(?:[\s-][a-z]+)?)(?:\s+minutes)?)\s+"
+    rf"(?P<side>past|after|to|before)\s+{_HOUR_WORDS}(?:\s+in\s+the\s+(?P<part>morning|afternoon|evening))?$",
+    re.IGNORECASE,
+)
+
+
+def _spoken_clock(found: re.Match[str]) -> str:
+    """Return half past two, ten to nine and the like as a time of day; what is none as it is."""
+    minute = re.sub(r"^a\s+|\s+minutes$", "", found["minute"].casefold())
+    hour = _SMALL_NUMBERS.get(found["hour"].casefold()) or int(found["hour"])
+    parts = re.split(r"[\s-]+", minute)
+    known = {"half": 30, "quarter": 15}.get(minute)
+    if known is None:
+        known = int(minute) if minute.isdigit() else _value_of(parts) if all(map(_CARDINALS.get, parts)) else None
+    before = found["side"].casefold() in {"to", "before"}
+    # `2 to 1` without a word of time is a ratio or a range.
+    told = minute in {"half", "quarter"} or found["part"] or found["side"].casefold() == "past"
+    if known is None or not told or known >= 60 or not 1 <= hour <= 12:
+        return found[0]
+    total = (hour % 12 if before or found["part"] else hour) * 60 + (-known if before else known)
+    total += 720 if (found["part"] or "").casefold() in {"afternoon", "evening"} else 0
+    total = total % 1440 if found["part"] else (total - 60) % 720 + 60
+    return f"{total // 60:02}:{total % 60:02}"
+
+
+_TENS_OF_YEARS = _any_of([*[*_SMALL_NUMBERS][10:], "twenty"])
+_YEAR_IN_WORDS = Pattern(
+    rf"\b({_TENS_OF_YEARS})[\s-]+(?:(oh|o)[\s-]+({_any_of([*_SMALL_NUMBERS][1:10])})"
+    rf"|({_any_of([*_SMALL_NUMBERS][10:])})|({_any_of(_TENS)})(?:[\s-]+({_any_of([*_SMALL_NUMBERS][1:10])}))?)\b"
+    rf"(?![\s-]+(?:hundred|thousand|[mbtr]+illion|and|{_CARDINAL})\b)",
+    re.IGNORECASE,
+)
+
+
+def _year(found: re.Match[str]) -> str:
+    """Return a year that is read in two halves, as nineteen eighty-four is."""
+    low = sum(_CARDINALS[word.casefold()] for word in found.groups()[2:] if word)
+    return f"{_CARDINALS[found[1].casefold()]}{low:02}"
+
+
 def _clock(found: re.Match[str]) -> str:
     """Return a time of day in 24 hours."""
     hour, minute = int(found[1]), int(found[2] or 0)
@@ -234,13 +279,42 @@ _GREEK = dict(
         """
     )
 )
+_TIME_SYMBOLS = dict(pairs("second/s sec/s minute/min min/min hour/h hr/h day/d week/wk month/mo year/yr"))
+_SIZES = {"k": 3, "m": 6, "b": 9}
+
+
+def _money(found: re.Match[str]) -> str:
+    """Return $5m and £2bn with the number in full."""
+    return f"{found[1].replace(',', '')}e{_SIZES[found[2][0].casefold()]}"
+
+
+def _angle(found: re.Match[str]) -> str:
+    return f"{found[1]}°{found[2]}′" + (f"{found[3]}″" if found[3] else "")
+
+
 _REWRITES: Rewrites = (
+    (Pattern(r"\bhalf\s+a\s+dozen\b", re.IGNORECASE), "6"),
+    (Pattern(rf"\b({_CARDINAL})[\s-]?fold$", re.IGNORECASE), r"\1 times"),
     (Pattern(r"\bhalf\s+an?\s+(?=[a-z])", re.IGNORECASE), "0.5 "),
     (Pattern(r"^half$", re.IGNORECASE), "1/2"),
     (Pattern(r"^infinity$", re.IGNORECASE), "∞"),
     (Pattern(r"^(?:positive|plus)\s+infinity$", re.IGNORECASE), "+∞"),
     (Pattern(r"^(?:negative|minus)\s+infinity$", re.IGNORECASE), "-∞"),
+    (Pattern(r"(?:\s|^)plus\s+or\s+minus\s+", re.IGNORECASE), "±"),
+    (
+        Pattern(rf"(?<=[a-z])\s*(?:/|\bper\b|\ba\b)\s*({_any_of(_TIME_SYMBOLS)})$", re.IGNORECASE),
+        lambda found: f"/{_TIME_SYMBOLS[found[1].casefold()]}",
+    ),
+    (Pattern(r"(?<=\d)\s+per\s+(?=[A-Za-z])(?!cent|mil|thousand)", re.IGNORECASE), "/"),
+    (_SPOKEN_CLOCK, _spoken_clock),
     (Pattern(r"\ba\s+dozen\b", re.IGNORECASE), "12"),
+    (Pattern(r"^twice$", re.IGNORECASE), "2 times"),
+    (Pattern(r"\bca(?:n't|nnot)(?!\w)", re.IGNORECASE), "can not"),
+    (Pattern(r"\bwon't(?!\w)", re.IGNORECASE), "will not"),
+    (Pattern(r"(?<=[a-z])n't(?!\w)", re.IGNORECASE), " not"),
+    (Pattern(r"(?<=[a-z])\s+&\s+(?=[a-z])", re.IGNORECASE), " and "),
+    (Pattern(r"^([^,]+(?:,[^,]+)+?)(?:,\s*|\s+)and\s+([^,]+)$", re.IGNORECASE), r"\1, \2"),
+    (_YEAR_IN_WORDS, _year),
     (_FRACTION, _fraction),
     (_DECIMAL, _decimal),
     (_IN_WORDS, _in_digits),
@@ -248,15 +322,48 @@ _REWRITES: Rewrites = (
         Pattern(rf"(?<![\d.])({_NUMBER})\s*(hundred|thousand|million|billion|trillion)\b", re.IGNORECASE),
         lambda found: f"{found[1].replace(',', '')}e{len(str(_CARDINALS[found[2].casefold()])) - 1}",
     ),
+    (
+        Pattern(r"(?<![\d.])(\d{1,3})\s+dozen\b", re.IGNORECASE),
+        lambda found: str(12 * int(found[1])),
+    ),
+    (Pattern(r"([$€£¥]\s?\d[\d,]*(?:\.\d+)?)\s?(m|bn?|k)n?\b", re.IGNORECASE), _money),
+    (Pattern(r"(?<=\d)[\s-]?fold$", re.IGNORECASE), " times"),
+    (Pattern(r"(?:(?<=\d)|(?<=^[a-z]))\s+squared$", re.IGNORECASE), "^2"),
+    (Pattern(r"(?:(?<=\d)|(?<=^[a-z]))\s+cubed$", re.IGNORECASE), "^3"),
     (Pattern(r"(?<=\d)\s+and\s+(?=\d+/\d)", re.IGNORECASE), " "),
     (Pattern(r"\b(?:minus|negative)\s+(?=[\d.])", re.IGNORECASE), "-"),
     (Pattern(r"(?<=\d)\s*(?:per\s?cent|percent|pct\b)", re.IGNORECASE), "%"),
+    (Pattern(r"(?<=\d)\s*(?:per\s+(?:mille|mill?|thousand)|permille)\b", re.IGNORECASE), "‰"),
+    (Pattern(r"^(?:about|approximately|approx\.?|around|roughly|circa|ca\.|~)\s*(?=[-+$€£¥]?\d)", re.IGNORECASE), "≈"),
     (Pattern(r"(?<=\d)(?:st|nd|rd|th)\b", re.IGNORECASE), "th"),
     (
         Pattern(rf"(?<!per\s)(?<!square\s)(?<![\d%]\s)(?<![\d%]-)\b({_ORDINAL})\b", re.IGNORECASE),
         lambda found: f"{_CARDINALS[_ORDINALS[found[1].casefold()]]}th",
     ),
     (Pattern(r"^the\s+(?=\S)", re.IGNORECASE), ""),
+    (
+        Pattern(r"(?<=\d)\s+to\s+the\s+(?:power\s+(?:of\s+)?(-?\d+)|(-?\d+)th(?:\s+power)?)(?!\w)", re.IGNORECASE),
+        lambda found: f"^{found[1] or found[2]}",
+    ),
+    (
+        Pattern(
+            r"(\d+)\s*(?:degrees?|°)[\s,]*(\d+)\s*(?:arc\s?)?minutes?"
+            r"(?:[\s,]*(\d+)\s*(?:arc\s?)?seconds?)?\b",
+            re.IGNORECASE,
+        ),
+        _angle,
+    ),
+    (Pattern(r"(?<=\d)\s*degrees?\s+(?=(?:north|south|east|west|[NSEW])\b)", re.IGNORECASE), "°"),
+    (
+        Pattern(r"(?<=[\d°′″])\s*(north|south|east|west)(?:\s+(?:latitude|longitude))?$", re.IGNORECASE),
+        lambda found: found[1][0].upper(),
+    ),
+    (Pattern(r"(?<=[\d°′″])\s+([NSEW])$"), r"\1"),
+    (Pattern(r"^(?:latitude|longitude)?\s*([NSEW])\s*(\d[\d.]*\s?°[\d.′″ ]*)$"), r"\2\1"),
+    (
+        Pattern(r"^(\d[\d.]*\s*(?:degrees?\b|°)\s*(?:Celsius|Fahrenheit|C|F)?)\s+below\s+(?:zero|0)$", re.IGNORECASE),
+        r"-\1",
+    ),
     (Pattern(r"\bsquare\s+root\s+of\s+", re.IGNORECASE), "√"),
     (
         Pattern(rf"(?<![A-Za-z])({_any_of(_GREEK)})(?![A-Za-z])", re.IGNORECASE),
@@ -270,6 +377,11 @@ _REWRITES: Rewrites = (
         "",
     ),
     *_DATED,
+    (Pattern(rf"(?<=\d{{4}}-\d\d)((?:-\d\d)?)\s*{_COMMON_ERA}$"), r"\1"),
+    (Pattern(rf"(?<=th)\s+century\s*{_ERA}$"), " century BCE"),
+    (Pattern(rf"(?<=th)\s+century\s*{_COMMON_ERA}$"), " century"),
+    (Pattern(r"(?<=\d{3}0)['′]s$"), "s"),
+    (Pattern(rf"(?<!\w){_ERA}\s*(\d{{1,4}})(?!\w)"), r"\1 BCE"),
     (Pattern(r"^(?:the\s+)?year\s+(\d{1,4})$", re.IGNORECASE), r"\1 CE"),
     (Pattern(rf"(?<![\w.])(\d{{1,4}})\s*{_ERA}(?!\w)"), r"\1 BCE"),
     (Pattern(rf"(?<![\w.])(\d{{1,4}})\s*{_COMMON_ERA}(?!\w)"), r"\1 CE"),
@@ -290,7 +402,6 @@ _BETWEEN_NUMBERS: Rewrites = (
     (Pattern(r"(?<=\d)\s*-to-\s*(?=\d)", re.IGNORECASE), ":"),
     (Pattern(rf"(?<=\d)\s({_TIMES})\s+and\s+(?=\d+\s{_TIMES}\b)"), r" \1 "),
     (Pattern(r"(?<=\d)\s+and\s+(?=\d+$)"), ","),
-    (Pattern(r"^plus\s+or\s+minus\s+(?=\d)", re.IGNORECASE), "±"),
     *((Pattern(rf"^(?:{words})\s+(?=[-\d.])", re.IGNORECASE), sign) for sign, words in _BOUNDS),
 )
 _RATIO: Rewrites = ((Pattern(r"(?<=\d)\s+to\s+(?=\d+$)"), ":"),)

@@ -90,6 +90,15 @@ _TABLE = """
     €=euro
     £=pound
     JPY=yen
+    HK$=hkd
+    NT$=twd
+    A$=aud
+    C$=cad
+    CHF=chf
+    ₽=ruble
+    ₩=won
+    ₹=rupee
+    times=times
     CE=CE
     BCE=BCE
 """
@@ -100,7 +109,8 @@ _OTHER_SYMBOLS = dict(
         """
         l:L sec:s secs:s mins:min hr:h hrs:h wks:wk mos:mo y:yr yrs:yr lbs:lb ohm:Ω kohm:kΩ deg:°
         degC:°C degF:°F cc:cm^3 mph:mi/h kph:km/h kmh:km/h bps:bit/s Kbps:kbit/s Mbps:Mbit/s
-        Gbps:Gbit/s kb:kbit Mb:Mbit Gb:Gbit Tb:Tbit KB:kB RMB:¥ CNY:¥ USD:$ US$:$ EUR:€ GBP:£ AD:CE
+        Gbps:Gbit/s kb:kbit Mb:Mbit Gb:Gbit Tb:Tbit KB:kB RMB:¥ CNY:¥ USD:$ US$:$ EUR:€ GBP:£
+        HKD:HK$ TWD:NT$ AUD:A$ CAD:C$ RUB:₽ KRW:₩ INR:₹ kBps:kB/s KBps:kB/s MBps:MB/s GBps:GB/s AD:CE
         BC:BCE M:mol/L mM:mmol/L Wh:W*h kWh:kW*h MWh:MW*h GWh:GW*h TWh:TW*h Ah:A*h mAh:mA*h Nm:N*m
         """,
         ":",
@@ -229,7 +239,7 @@ def _unit_in_any_case(symbol: str) -> Unit | None:
 
 _LONGEST = 48
 """Characters of an expression."""
-_FACTOR = re.compile(r"([*/]?)([^\W\d_]*[^\W\d_$][$]?|[°′″$€£¥][CF]?)(?:\^?\(?([+-]?\d{1,2})\)?)?(?=[*/]|$)")
+_FACTOR = re.compile(r"([*/]?)([^\W\d_]*[^\W\d_$][$]?|[°′″$€£¥₽₩₹][CF]?)(?:\^?\(?([+-]?\d{1,2})\)?)?(?=[*/]|$)")
 _DIVISOR = re.compile(r"/\(([^()]*)\)")
 
 
@@ -242,7 +252,7 @@ def _product(text: str, find: Callable[[str], Unit | None]) -> Unit | None:
     while at < len(text):
         factor = _FACTOR.match(text, at)
         unit = find(factor[2]) if factor else None
-        if factor is None or unit is None or bool(at) is not bool(factor[1]):
+        if factor is None or unit is None or (not factor[1] if at else factor[1] == "*"):
             return None
         power = int(factor[3] or 1) * (-1 if factor[1] == "/" else 1)
         symbols += [(name, count * power) for name, count in unit.symbols]

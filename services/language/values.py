@@ -21,6 +21,7 @@ from services.language.detection import LANGUAGES, Languages
 from services.language.folding import fold
 from services.language.patterns import words
 from services.language.scripts import HAN_CHARACTER, is_han
+from services.language.tex import in_signs
 from services.language.units import Unit, read_unit
 
 _LONGEST = 200
@@ -121,6 +122,7 @@ _SAME = str.maketrans(
         **dict.fromkeys("≧⩾", "≥"),
         **dict.fromkeys("º˚", "°"),
         **dict.fromkeys("⟶➝➔➜⇒⟹", "→"),
+        **dict.fromkeys("⇋⇄⇆", "⇌"),
         **dict.fromkeys("‘’＇`´", "'"),
         **dict.fromkeys("“”＂〃", '"'),
         "￥": "¥",
@@ -132,24 +134,26 @@ _SAME = str.maketrans(
 )
 _WRITTEN = (
     (re.compile(r"\*\*"), "^"),
+    (re.compile(r"<[-=]+>"), "⇌"),
     (re.compile(r">="), "≥"),
     (re.compile(r"<="), "≤"),
     (re.compile(r"!=|=/="), "≠"),
     (re.compile(r"-+>|=>"), "→"),
-    (re.compile(r"\\times\b|(?<=\d)\s*[*x]\s*(?=\d)"), "×"),
-    (re.compile(r"\\cdot\b"), "·"),
-    (re.compile(r"\\infty\b"), "∞"),
-    (re.compile(r"\\frac\{([^{}]*)\}\{([^{}]*)\}"), r"\1/\2"),
+    (re.compile(r"\b0x(?=[0-9a-f]+\b)", re.IGNORECASE), "#0X"),
+    (re.compile(r"(?<=\d)\s*[*x]\s*(?=\d)"), "×"),
     (re.compile(r"\^\{([^{}]*)\}"), r"^(\1)"),
     (re.compile(r"_\{([^{}]*)\}|_(?=[0-9a-z](?![0-9a-z]))"), r"\1"),
-    (re.compile(r"\\(?:mathrm|text|mathbf)\{([^{}]*)\}"), r"\1"),
     (re.compile(r"^\$([^$]+)\$$"), r"\1"),
     (re.compile(r"^(['\"])(.*)\1$"), r"\2"),
     (re.compile(r"(?<=\d)\s?''|(?<=\d)\s?\""), "″"),
     (re.compile(r"(?<=\d)\s?'(?!\d{3}(?:\D|$))"), "′"),
     (re.compile(r"\^\(([\w+-]+)\)"), r"^\1"),
-    (re.compile(r"\\?\bsqrt(?=[({])"), "√"),
-    (re.compile(r"√[({](\w+)[)}]"), r"√\1"),
+    (re.compile(r"(?<![A-Za-z])sqrt(?=[({])"), "√"),
+    (re.compile(r"√[({](\w+)[)}](?!\w)"), r"√\1"),
+    (re.compile(r"(?<![\w)^])\((√\w+)\)(?!\^)"), r"\1"),
+    (re.compile(r"°\s+(?=[CF]\b)"), "°"),
+    (re.compile(r"^~\s*(?=\d)"), "≈"),
+    (re.compile(r"(?<=\d)\s*÷\s*(?=\d)"), "/"),
 )
 
 
@@ -157,7 +161,7 @@ def _plain(text: str) -> str:
     """Return a text with one character for each sign, powers as `^`, and nothing that is not seen."""
     kept: list[str] = []
     above = False
-    for char in unicodedata.normalize("NFC", text):
+    for char in unicodedata.normalize("NFC", in_signs(text)):
         form = unicodedata.decomposition(char)
         if form.startswith("<super>") and char not in "™℠ªº":
             kept.append("" if above else "^(")
@@ -214,7 +218,7 @@ _NUMBER = re.compile(
     rf"(?P<mixed>\d+)\s+(?P<over>\d+)\s*/\s*(?P<under>\d+)(?![\d/])"
     rf"|(?P<top>{_UNSIGNED})\s*/\s*(?P<bottom>{_UNSIGNED})(?!\s*[/^]|\d)"
     rf"|(?P<mantissa>{_UNSIGNED})\s*[×x*·]\s*10\s*{_EXPONENT.format('ten')}"
-    rf"|(?P<coefficient>{_UNSIGNED})[eE](?P<e>[+-]?\d+)(?![\w.])"
+    rf"|(?P<coefficient>{_UNSIGNED})[eE](?P<e>[+-]?\d+)(?!\d|\.\d|_|[A-Fa-f]?\d)"
     rf"|(?P<base>\d+)\s*{_EXPONENT.format('power')}"
     rf"|(?P<number>{_UNSIGNED})"
 )
@@ -281,11 +285,13 @@ def _minus(value: Token) -> Token:
 # --- Quantities -------------------------------------------------------------------------------------------------------
 
 _SIGNS = re.compile(r"\s*([<>≤≥≠≈~:,;±])\s*")
-_CURRENCY = re.compile(r"(?:(?:US|CN)?[$¥€£]|USD|CNY|RMB|EUR|GBP|JPY)\s*(?=[\d.])")
+_CURRENCY = re.compile(
+    r"(?:(?:US|HK|NT|A|C|CN)?[$¥€£₽₩₹]|USD|CNY|RMB|EUR|GBP|JPY|HKD|TWD|AUD|CAD|CHF|RUB|KRW|INR)\s*(?=[\d.])"
+)
 _POWER = r"(?:\^\(?[+-]?\d{1,2}\)?|\d(?![\d.]))"
 _UNIT = re.compile(
-    rf"\s*([^\W\d_]+\$?{_POWER}?|[°′″$€£¥][^\W\d_]?{_POWER}?)"
-    rf"(?:\s*[/*·× ]\s*\(?[^\W\d_]+(?:{_POWER}|-\d(?![\d.A-Za-z]))?(?:\s*[·*]\s*[^\W\d_]+{_POWER}?)*\)?)*"
+    rf"\s*(/?[^\W\d_]+\$?{_POWER}?|[°′″$€£¥₽₩₹][^\W\d_]?{_POWER}?)"
+    rf"(?:\s*[/*·× ]\s*\(?°?[^\W\d_]+(?:{_POWER}|-\d(?![\d.A-Za-z]))?(?:\s*[·*]\s*°?[^\W\d_]+{_POWER}?)*\)?)*"
 )
 _CALENDAR = tuple(
     re.compile(expression)
@@ -373,7 +379,7 @@ def _measured(text: str, at: int) -> tuple[_Measured, int] | None:
     value, at = _number(found), found.end()
     if signed and signed[1] == "-":
         value = _minus(value)
-    unit = read_unit(currency[0].strip().removeprefix("CN")) if currency else None
+    unit = read_unit(currency[0].strip().replace("CN¥", "¥")) if currency else None
     if unit is None:
         unit, at = _unit_at(text, at)
     return (value, unit), at
@@ -425,7 +431,11 @@ _ELEMENT = (
 )
 _ELEMENTS = re.compile(rf"(?:{_ELEMENT})+")
 _SYMBOL = re.compile(_ELEMENT)
-_CHEMICAL = re.compile(r"[A-Za-z0-9()·+→⇌=^-]+")
+_CHEMICAL = re.compile(r"[A-Za-z0-9()·+→⇌=^↑↓-]+")
+_HYDRATE = re.compile(r"(?<=[\w)])[.*×](?=\d*H2O)")
+_EQUATION = re.compile(r"[^=+]+(?:\+[^=+]+)*=+[^=+]+(?:\+[^=+]+)*")
+_RELATION = re.compile(r"([^<>≤≥]+)([<>≤≥])([^<>≤≥]+)")
+_TURNED = {">": "<", "≥": "≤"}
 _GENOTYPE = re.compile(r"(?:([A-Za-z])\1){1,8}", re.IGNORECASE)
 _ALGEBRA = re.compile(r"[A-Za-zΑ-Ωα-ω0-9().,·+→=^√÷×*/<>≤≥≠≈±∑∫∞!′|-]+")
 _WELL_FORMED = re.compile(r".*[\w)!′∞|]")
@@ -442,20 +452,32 @@ _SILENT_PRODUCT = re.compile(r"(?<=[\w)])[·×*](?=[A-Za-zΑ-Ωα-ω(√])")
 def _formula(text: str) -> tuple[Token, ...] | None:
     """Return the letters, numbers and signs of a formula; None for a text that is none."""
     if _INTERVAL.fullmatch(text):
-        return tuple(_with_short_decimals(text.replace(" ", "")))
+        return tuple(_with_short_decimals(_with_members_in_order(text.replace(" ", ""))))
     plain = text.translate(str.maketrans("[]{}", "()()")).replace(" ", "")
     plain = _MASS_NUMBER.sub(r"\1", _CHARGE.sub(r"\1", plain))
+    plain = _HYDRATE.sub("·", plain)
     plain = _LETTERS.sub(lambda run: "π" if run[0] == "pi" else _NAMED.get(run[0].casefold(), run[0]), plain)
     if not (_is_chemical(plain) or _is_algebra(plain) or _GENOTYPE.fullmatch(plain)):
         return None
     plain = _SILENT_PRODUCT.sub("", plain).replace("*", "·").replace("×", "·")
     plain = re.sub(r"(?<!\d)\.(?=\d)", "0.", plain)
     plain = re.sub(r"√\((\w)\)", r"√\1", plain)
+    if _is_chemical(plain) and "+" in plain and _EQUATION.fullmatch(plain):
+        # 2H2 + O2 = 2H2O is how schools in China write the arrow.
+        plain = re.sub("=+", "→", plain)
+    relation = _RELATION.fullmatch(plain)
+    if relation is not None and relation[2] in _TURNED:
+        plain = f"{relation[3]}{_TURNED[relation[2]]}{relation[1]}"
     return tuple(_with_short_decimals(plain))
 
 
 _INTERVAL = re.compile(r"[\[({][^,\[\](){}]{1,20}(?:,[^,\[\](){}]{1,20})+[\])}]")
 """An interval, a point or a set, whose brackets count."""
+
+
+def _with_members_in_order(text: str) -> str:
+    """Return a set with its members in one order; a point and an interval as they are."""
+    return "{" + ",".join(sorted(text[1:-1].split(","))) + "}" if text[0] == "{" and text[-1] == "}" else text
 
 
 def _with_short_decimals(text: str) -> str:
@@ -482,7 +504,7 @@ def _is_algebra(text: str) -> bool:
     named = len(runs) < len(_LETTERS.findall(text))
     # Words have slashes and hyphens too.
     if longest > 1 or not (runs or named):
-        return bool(re.search("[=^√]", text)) and 0 < longest <= 3
+        return "√" in text if not longest else longest <= 3 and bool(re.search("[=^√]", text))
     return bool(re.search(r"[=^√+×÷·*/<>≤≥≠≈±∑∫!(|-]", text))
 
 
@@ -524,6 +546,8 @@ def _token_at(text: str, at: int) -> tuple[Token, int, bool]:
             return (plain[0] if "." in plain[0] or plain[0][0] == "0" else _decimal(plain[0])), plain.end(), False
         return _number(number), number.end(), False
     char = text[at]
+    if char == "-" and text[:at].rstrip()[-1:].isdigit() and text[at + 1 :].lstrip()[:1].isdigit():
+        return "~", at + 1, False
     if unicodedata.category(char)[0] in "MN":
         return char, at + 1, True
     return (char if _counts(char, text, at) else ""), at + 1, False
@@ -551,6 +575,8 @@ def _is_operator(before: str, after: str) -> bool:
     """Return whether a `-` between two texts is more than a hyphen."""
     if before[-1:].isspace() and after[:1].isspace():
         return before.rstrip()[-1:].isdigit() and after.lstrip()[:1].isdigit()
+    if re.search(r"(?<![^\W_])[A-Za-z]$", before) and re.match(r"[A-Za-z](?![^\W_])", after):
+        return True
     return not (_ends_in_word(before) and _begins_with_word(after)) and not (
         (_ends_in_word(before, 2) and after[:1].isdigit()) or (before[-1:].isdigit() and _begins_with_word(after, 2))
     )

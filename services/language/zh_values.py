@@ -70,9 +70,9 @@ def _by_places(text: str, places: Sequence[tuple[str, int]]) -> Fraction | None:
     value = _by_places(high, lower)
     if value is None or not low:
         return None if value is None else value * size
-    if low in _DIGITS and low not in "零〇":
-        # 三万五 is 35,000.
-        return value * size + _DIGITS[low] * Fraction(size, 10)
+    if len(low) == 1 and (low in _DIGITS or low.isdigit()) and low not in "零〇0":
+        # 三万五 is 35,000, and so is 3万5.
+        return value * size + _count(low) * Fraction(size, 10)
     rest = _by_places(low, lower)
     return None if rest is None or rest >= size else value * size + rest
 
@@ -89,7 +89,7 @@ def _section(text: str) -> Fraction | None:
     if ones is None:
         return total
     above = 10 if ten else 100 if hundreds else 1000 if thousands else 1
-    shortened = above > 10 and not (zero or second_zero or third_zero) and ones in _DIGITS
+    shortened = above > 10 and not (zero or second_zero or third_zero) and len(ones) == 1
     return total + _count(ones) * (above // 10 if shortened else 1)
 
 
@@ -107,24 +107,25 @@ def _decimal(value: Fraction) -> str:
     return f"{whole}.{digits}" if digits else str(whole)
 
 
-_UNIT_PREFIXES = pairs("千/k 毫/m 厘/c 分/d 微/μ 纳/n 皮/p 百/h 兆/M 吉/G")
+_UNIT_PREFIXES = pairs("千/k 毫/m 厘/c 分/d 微/μ 纳/n 皮/p 百/h 兆/M 吉/G 奈/n")
 _PREFIXED_UNITS = dict(
     pairs(
         """
-        米/m 克/g 升/L 秒/s 瓦特/W 瓦/W 伏特/V 伏/V 安培/A 安/A 欧姆/Ω 欧/Ω 焦耳/J 焦/J 牛顿/N 牛/N 帕斯卡/Pa 帕/Pa
-        赫兹/Hz 赫/Hz 摩尔/mol 摩/mol 库仑/C 库/C 法拉/F 法/F 亨利/H 特斯拉/T 韦伯/Wb 卡路里/cal 卡/cal 字节/B 比特/bit
-        电子伏特/eV 电子伏/eV 瓦时/Wh 安时/Ah 贝克勒尔/Bq 贝可/Bq 希沃特/Sv 西弗/Sv 戈瑞/Gy 巴/bar 道尔顿/Da
+        米/m 公尺/m 克/g 公克/g 升/L 公升/L 秒/s 瓦特/W 瓦/W 伏特/V 伏/V 安培/A 安/A 欧姆/Ω 欧/Ω 焦耳/J 焦/J 牛顿/N
+        牛/N 帕斯卡/Pa 帕/Pa 赫兹/Hz 赫/Hz 摩尔/mol 摩/mol 库仑/C 库/C 法拉/F 法/F 亨利/H 特斯拉/T 韦伯/Wb 卡路里/cal
+        卡/cal 字节/B 比特/bit 电子伏特/eV 电子伏/eV 瓦时/Wh 安时/Ah 贝克勒尔/Bq 贝可/Bq 希沃特/Sv 西弗/Sv 戈瑞/Gy
+        巴/bar 道尔顿/Da
         """
     )
 )
 _OTHER_UNITS = dict(
     pairs(
         """
-        公斤/kg 斤/jin 市斤/jin 吨/t 公吨/t 公里/km 里/li 公分/cm 公顷/ha 亩/mu 小时/h 钟头/h 分钟/min 分/min 秒钟/s
-        天/d 日/d 星期/wk 周/wk 礼拜/wk 个月/mo 年/yr 度/° 摄氏度/°C 华氏度/°F 开尔文/K 开/K 元/¥ 块钱/¥ 块/¥
-        元人民币/¥ 人民币/¥ 美元/$ 美金/$ 欧元/€ 英镑/£ 日元/JPY 英里/mi 英尺/ft 英寸/in 码/yd 磅/lb 盎司/oz 加仑/gal
-        海里/nmi 光年/ly 天文单位/AU 毫米汞柱/mmHg 标准大气压/atm 大气压/atm 分贝/dB 马力/hp 坎德拉/cd 流明/lm
-        勒克斯/lx 弧度/rad
+        公斤/kg 斤/jin 市斤/jin 吨/t 公吨/t 公里/km 里/li 公分/cm 公厘/mm 公顷/ha 亩/mu 小时/h 钟头/h 分钟/min 分/min
+        秒钟/s 天/d 日/d 星期/wk 周/wk 礼拜/wk 个月/mo 年/yr 度/° 摄氏度/°C 华氏度/°F 开尔文/K 开/K 元/¥ 块钱/¥ 块/¥
+        元人民币/¥ 人民币/¥ 美元/$ 美金/$ 欧元/€ 英镑/£ 日元/JPY 港元/HK$ 港币/HK$ 新台币/NT$ 澳元/A$ 加元/C$
+        瑞士法郎/CHF 卢布/₽ 韩元/₩ 卢比/₹ 英里/mi 英尺/ft 英寸/in 码/yd 磅/lb 盎司/oz 加仑/gal 海里/nmi 光年/ly
+        天文单位/AU 毫米汞柱/mmHg 标准大气压/atm 大气压/atm 分贝/dB 马力/hp 坎德拉/cd 流明/lm 勒克斯/lx 弧度/rad
         """
     )
 )
@@ -148,7 +149,7 @@ def _unit_expressions() -> re.Pattern[str]:
     """Compile units in a row, of which some have names: 米/秒, 千克每立方米, km/小时."""
     name = "|".join(sorted(map(re.escape, _unit_symbols()), key=lambda word: (-len(word), word)))
     unit = rf"(?:{name}|[A-Za-zμΩ°]+)(?:\^?-?\d|平方)?"
-    return re.compile(rf"{unit}(?:\s*(?:[/·*]|每(?:[2二]次方|平方)?)\s*(?:{unit}|时))*")
+    return re.compile(rf"{unit}(?:\s*(?:/\(?|[·*]|每(?:[2二]次方|平方)?)\s*(?:{unit}|时)\)?)*")
 
 
 _SQUARED = Pattern(rf"每(?:[2二]次方|平方)([{HAN}A-Za-z]+)")
@@ -186,6 +187,7 @@ def _with_symbols(text: str) -> str:
 _NUMBER = r"\d+(?:\.\d+)?"
 _A_NUMERAL = rf"(?:{_DIGIT}|[十百千万亿\d])"
 _PREFIXED = rf"千(?={'|'.join(_PREFIXED_UNITS)})"
+_PARTS_OF_DAY = "上午|早上|早晨|清晨|凌晨|中午|下午|晚上|傍晚|夜里"
 _UNIT_AT_DIGIT: Rewrites = (
     (Pattern(rf"(?<=\d){_PREFIXED}"), "\ue003"),
     (Pattern(r"(?<=\d)百(?=帕)"), "\ue004"),
@@ -198,6 +200,7 @@ _BEFORE_NUMERALS: Rewrites = (
     (Pattern(rf"(?<!{_A_NUMERAL})万分之"), "\ue002"),
     (Pattern(r"(摄氏|华氏)(零下)?([^度]{1,12})(?=度)"), r"\2\3\1"),
     (Pattern(r"零下([^度氏]{1,12})度"), r"零下\1摄氏度"),
+    (Pattern("(?<=每)(千克|公斤|克|摩尔?)(?=摄氏度|开)"), r"\1每"),
     (Pattern("正负"), "±"),
     (Pattern(r"^(?:无穷大?|无限大)$"), "∞"),
     (Pattern(r"^正\s*(?:无穷大?|无限大)$"), "+∞"),
@@ -205,17 +208,25 @@ _BEFORE_NUMERALS: Rewrites = (
     (Pattern("根号下?"), "√"),
     (Pattern(rf"(?:零下|负)\s*(?=[{HAN}\d.\ue000-\ue002])"), "-"),
     (Pattern(rf"(?<={_A_NUMERAL})个半"), "点五个"),
+    (Pattern(rf"((?:{_PARTS_OF_DAY})\s*{_A_NUMERAL}{{1,3}}点零?{_A_NUMERAL}{{1,3}})$"), r"\1分"),
+    (Pattern("约莫|大约|大概|约(?=-?[\\d.])"), "≈"),
+    (Pattern(rf"^约(?={_A_NUMERAL})"), "≈"),
+    (Pattern(rf"^({_A_NUMERAL}.{{0,20}}?)左右$"), r"≈\1"),
+    (Pattern(r"的平方$"), "^2"),
+    (Pattern(r"的立方$"), "^3"),
     (Pattern(r"^[一1]?半$|(?<![点个])半个?(?=小时|钟头|年|天|米|公里|公斤|斤|[千毫]?克|升|吨|世纪|径$)"), "0.5"),
 )
 _NUMERALS: Rewrites = (
     (
-        Pattern(rf"({_NUMERAL.text})点({_DIGIT}+)(?![分刻十])"),
+        Pattern(rf"({_NUMERAL.text})点({_DIGIT}++)(?![分刻十\d])"),
         lambda found: f"{_numeral(found[1])}.{_digits(found[2])}",
     ),
     (_NUMERAL, lambda found: _numeral(found[0])),
 )
 _CALENDAR: Rewrites = (
-    (Pattern(r"公元前\s*(\d+)年?|^前\s*(\d+)年"), r"\1\2 BCE"),
+    (Pattern(r"[公西]元前\s*(\d+)世纪"), r"\1th century BCE"),
+    (Pattern(r"(?:[公西]元)?(?<!\d)(\d{1,2})世纪(?!\d0年代)"), r"\1th century"),
+    (Pattern(r"[公西]元前\s*(\d+)年?|^前\s*(\d+)年"), r"\1\2 BCE"),
     (Pattern(r"(?:公元|西元)\s*(\d+)年(?!\d+月)"), r"\1 CE"),
     (Pattern(r"(?<!\d)(\d{1,2})世纪(\d0)年代"), lambda found: f"{int(found[1]) - 1}{found[2]}s"),
     (Pattern(r"(?<!\d)(\d{3}0)年代"), r"\1s"),
@@ -232,7 +243,7 @@ _CALENDAR: Rewrites = (
 )
 _LATE = ("下午", "晚上", "傍晚", "夜里")
 _CLOCK = Pattern(
-    r"(上午|早上|早晨|清晨|凌晨|中午|下午|晚上|傍晚|夜里)?\s*(?<![\d.])(\d{1,2})(?(1)(?:点钟?|时)|(?:点钟?|时(?=\s*\d{1,2}分)))"
+    rf"({_PARTS_OF_DAY})?\s*(?<![\d.])(\d{{1,2}})(?(1)(?:点钟?|时)|(?:点钟?|时(?=\s*\d{{1,2}}分)))"
     r"\s*(?:(半|整|[13]刻)|(\d{1,2})\s*(?:分(?!之)|$))?"
 )
 
@@ -245,7 +256,7 @@ def _clock(found: re.Match[str]) -> str:
     return f"{hour:02}:{minute:02}" if hour <= 24 and minute < 60 else found[0]
 
 
-_DIGITAL_CLOCK = Pattern(r"(上午|早上|早晨|清晨|凌晨|中午|下午|晚上|傍晚|夜里)\s*(\d{1,2}):(\d{2})(?!\d)")
+_DIGITAL_CLOCK = Pattern(rf"({_PARTS_OF_DAY})\s*(\d{{1,2}}):(\d{{2}})(?!\d)")
 
 
 def _digital_clock(found: re.Match[str]) -> str:
@@ -253,11 +264,26 @@ def _digital_clock(found: re.Match[str]) -> str:
     return f"{hour + (12 if found[1] in _LATE and hour < 12 else 0):02}:{found[3]}"
 
 
+def _angle(found: re.Match[str]) -> str:
+    return f"{found[1]}°{found[2]}′" + (f"{found[3]}″" if found[3] else "")
+
+
+_PER = dict(pairs("分/min 秒/s"))
 _AFTER_NUMERALS: Rewrites = (
     (Pattern(rf"({_NUMBER})\s*又\s*(\d+)分之(\d+)"), r"\1 \3/\2"),
     (Pattern(r"(?<=\d)\s*又\s*(?=\d+/\d)"), " "),
-    (Pattern(r"(?<=[时分钟])零(?=\d)"), ""),
+    (Pattern(r"(?<=[时点分钟])[零0](?=\d)"), ""),
     (Pattern(rf"({_NUMBER})分之({_NUMBER})"), r"\2/\1"),
+    (Pattern(rf"^({_NUMBER})分之(√?(?:\d+|[A-Za-zπ]))$"), r"\2/\1"),
+    (Pattern(r"(?<=\d)的\s*(-?\d+)次[方幂]"), r"^\1"),
+    (Pattern(r"(?<=\d)倍(?=√)"), ""),
+    (Pattern(r"(?<=\d)倍$"), " times"),
+    (Pattern(rf"({_NUMBER})度({_NUMBER})分(?:({_NUMBER})秒)?(?!\w)"), _angle),
+    (Pattern(r"(?<![\d.])(\d+)[元块](\d)[角毛](?:(\d)分)?"), r"\1.\2\3元"),
+    (Pattern(r"(?<=\d[元块])整$"), ""),
+    (Pattern(r"^人民币\s*(?=[\d.,万亿]+元)"), ""),
+    (Pattern(rf"^每([{HAN}A-Za-z]{{1,4}}?)(?:为|是)?\s*(-?\d.*)$"), r"\2/\1"),
+    (Pattern(rf"(?<=\d)\s*([{HAN}])\s*[/每]\s*(分|秒)钟?$"), lambda found: f"{found[1]}/{_PER[found[2]]}"),
     (Pattern(rf"\ue000\s*({_NUMBER})"), r"\1%"),
     (Pattern(rf"\ue001\s*({_NUMBER})"), r"\1‰"),
     (Pattern(rf"\ue002\s*({_NUMBER})"), r"\1/10000"),
@@ -278,7 +304,11 @@ _BETWEEN_NUMBERS: Rewrites = (
     (Pattern("(?<=[0-9A-Za-z%°])之间$"), ""),
     (Pattern(r"^([东西南北])[经纬]\s*(\d.*)$"), lambda found: f"{found[2]}{_POINTS[found[1]]}"),
     (Pattern(r"(?<=\d)\s*比\s*(?=\d)"), ":"),
-    (Pattern(r"(?<=\d)\s*和\s*(?=\d)"), ","),
+    (Pattern(r"(?<=\d)\s*和\s*(?=[-+]?\d)"), ","),
+    (Pattern(r"(?<=\d)\s*或者?\s*(?=[-+]?\d)"), " or "),
+    (Pattern(r"不等于"), "≠"),
+    (Pattern(r"^(-?[\d.]+\s*(?:%|[A-Za-z°$¥€/^0-9]{0,8}|\w{0,3}?))及?以上$"), r"≥\1"),
+    (Pattern(r"^(-?[\d.]+\s*(?:%|[A-Za-z°$¥€/^0-9]{0,8}|\w{0,3}?))及?以[下内]$"), r"≤\1"),
     (Pattern(r"^(?:大于或?等于|不小于|不少于|不低于|至少)\s*(?=-?[\d.])"), "≥"),
     (Pattern(r"^(?:小于或?等于|不大于|不多于|不超过|不高于|至多|最多)\s*(?=-?[\d.])"), "≤"),
     (Pattern(r"^(?:大于|多于|高于|超过)\s*(?=-?[\d.])"), ">"),
