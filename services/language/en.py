@@ -467,6 +467,11 @@ def _is_day(text: str, start: int, end: int) -> bool:
     return day and (_MONTH_BEHIND.search(text[:start]) is not None or _MONTH_NEXT.match(text[end:]) is not None)
 
 
+_SEEMS_PLURAL = Pattern(r" [a-z]+s$")
+_DETERMINER_NEXT = Pattern(r"^ (?:the|an?|other|its|their|his|her|each|every|all|some|no|these|those|this)\b")
+"""Before it, a last word in -s is the verb whose object begins here: open addressing probes other slots."""
+
+
 def _is_part(text: str, start: int, end: int) -> bool:
     """Return whether the words behind a term belong to it: a noun, the rest of a name, a letter that names it."""
     found = _NEXT_WORD.match(text[end:])
@@ -481,6 +486,8 @@ def _is_part(text: str, start: int, end: int) -> bool:
     if _CUT_VERB.search(text[start:end]) or before.search(text[:start]):
         return True
     if _MIXED.search(text[start:end] if start else text[:1].lower() + text[1:end]):
+        return True
+    if _SEEMS_PLURAL.search(text[start:end]) and _DETERMINER_NEXT.match(text[end:]):
         return True
     if _TITLE_GOES_ON.match(text[end:]) and " " not in text[start:end]:
         return True

@@ -124,6 +124,8 @@ class _Marks:
         self.numeral = re.compile(rf"\s*[{numerals}]{{1,3}}" if numerals else "(?!)")
         if numerals:
             item += rf"|[（(]?[{numerals}]{{1,3}}[、)）.]"
+            # Articles of a law: 第一百八十八条, 第十七条之一.
+            item += rf"|第[{numerals}百千零〇\d]{{1,8}}条(?:之[{numerals}]{{1,3}})?\s"
         self.terminator = re.compile(rf"\n+|[{re.escape(self.ending + self.points)}!?]+|…+|\.+")
         self.item = re.compile(rf"(?:{item})\s*")
         self.new_item = re.compile(rf"\s*(?:{item})")

@@ -13,7 +13,7 @@ from services.language.key_terms import Category, NumberRules
 from services.language.noun_runs import NounRuns
 from services.language.outline import OutlineRules
 from services.language.patterns import Pattern, pairs, words
-from services.language.scripts import HAN, HAN_CHARACTER
+from services.language.scripts import HAN, HAN_CHARACTER, is_han
 from services.language.segmentation import Dictionary, Word
 from services.language.zh_values import NUMERAL_DIGITS, in_digits, in_notation
 
@@ -154,6 +154,10 @@ _READING = rules.ReadingRules(
     shortest=10,
     longest=110,
     opens_badly=Pattern(
+        # Verse: clauses of five or seven characters each.
+        rf"^[{HAN}]{{5}}(?:[，；,;][{HAN}]{{5}})+[。！？]?$|^[{HAN}]{{7}}(?:[，；,;][{HAN}]{{7}})+[。！？]?$|"
+        # What was said goes on: “…。”小明说，“…。”
+        r"^[^，。：“「]{1,8}[说问道答喊]，[“「]|"
         r"^(?:它|他|她|这|那|其|该|此|因此|所以|但|而|然而|不过|同时|另外|此外|例如|比如|如图|如下|由此|于是|可见|总之"
         r"|也|并|则|前者|后者|首先|其次|最后|接着|然后|第[一二三四五]|上述|以上|以下|下面|我们|你|我|[^，]{1,8}，(?:他"
         r"|她|它|其|该)|在他们|在它们|在此|在这|在其|与此|否则|反之|相反|换言之|换句话说|注意|图[是中示]|表[是中示]"
@@ -294,6 +298,9 @@ _RANKS = frozenset("县市省州区镇乡村站港山河江湖海岛")
 """Behind a place's name: the rest of it."""
 _NAME_TAGS = frozenset(("ns", "nt", "nz", "nr", "nrt", "nrfg"))
 _PERSONS = frozenset(("nr", "nrt", "nrfg"))
+_REPORTS = words("规定 认为 指出 表明 证明 提出 主张 要求 显示 说明 强调 发现 声称 宣布 规则 记载")
+"""Verbs whose subject is a part of what seems to be a term, where what is said follows: 青苗法规定，…"""
+_MODAL = frozenset("是有能会可要让使被将应须需")
 _JOINED = frozenset("间际非反")
 """Words that belong to the noun beside them: 州间, 非成员."""
 
@@ -304,6 +311,26 @@ def _is_number_of_name(text: str, start: int, end: int, words: Sequence[Word]) -
     return _COUNTED_TIME.search(text[end:]) is not None or (named and text[end : end + 1] not in "年月日")
 
 
+def _is_compound(words: Sequence[Word], start: int, end: int) -> bool:
+    """Return whether one character beside a term makes one word with it: 重铬酸钾; 哈希表 before a verb."""
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        if len(word.text) > 1 or not is_han(word.text):
+            continue
+        if word.end == start and word.tag.startswith("a"):
+            return True
+        verbs = word.tag == "v" and following is not None and following.start == word.end and following.tag == "v"
+        if word.start == end and verbs and word.text not in _MODAL:
+            return True
+    return False
+
+
+def _ends_in_verb(inside: Sequence[Word], following: str) -> bool:
+    """Return whether the last word of a term says what something does, or how."""
+    last = inside[-1]
+    reports = len(inside) > 1 and last.text in _REPORTS and following in {"，", "：", ",", ":"}
+    return reports or last.tag.startswith(("v", "a", "d", "r"))
+
+
 def _is_part(text: str, start: int, end: int) -> bool:
     """Return whether the words beside a term belong to it, or it ends in a verb: 由市长管理."""
     words = dictionary().cut(text)
@@ -312,7 +339,7 @@ def _is_part(text: str, start: int, end: int) -> bool:
     inside = [word for word in words if start < word.end and word.start < end]
     if not inside:
         return False
-    if inside[0].start < start or inside[-1].end > end or inside[-1].tag.startswith(("v", "a", "d")):
+    if inside[0].start < start or inside[-1].end > end or _ends_in_verb(inside, text[end : end + 1]):
         return True
     term = text[start:end]
     if any(word.text in _ACTS for word in inside) or any(len(term) > 2 and term.startswith(w) for w in _QUALIFYING):
@@ -324,6 +351,8 @@ def _is_part(text: str, start: int, end: int) -> bool:
     if any(word.text in _NO_PART for word in inside) or _SPLIT_NAME.search(text[:start]):
         return True
     beside = [word for word in words if word.end == start or word.start == end]
+    if _is_compound(words, start, end):
+        return True
     if inside[0].tag in _PERSONS and any(w.start == end and len(w.text) == 1 and w.tag[0] in "mqjgabz" for w in beside):
         return True
     return any(

@@ -9,11 +9,13 @@ import pytest
 from services.common.values import Source
 from services.exercises.adapters.clients.fake import FakeChatModel
 from services.exercises.adapters.workers.fake import FakeMaterialWorker
+from services.exercises.domain.cloze.cloze import Cloze
 from services.exercises.domain.cloze.material import ClozeMaterial
 from services.exercises.domain.cloze.questions import asked_for, short_answers
 from services.exercises.domain.generation.checks import Accepted, holds_answer
 from services.exercises.domain.generation.generator import QuestionGenerator
-from services.exercises.domain.text.sentences import stands_alone
+from services.exercises.domain.generation.material import passages_of_text
+from services.exercises.domain.text.sentences import sentences_of, stands_alone
 from services.exercises.values.exercise import Event, QuestionMade, QuestionRefused
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import GAP, Draft, Generator, GeneratorChoice, Passage, Question, QuestionKind
@@ -223,6 +225,12 @@ def keys(text: str) -> set[str]:
         ("市长在城市里叫做市长，在乡村里叫做村长（波兰语：sołtys），任期四年。", "sołtys"),
         ("会议通过了一项有争议的法案，农民因此涌入首都抗议了三天。", "争议"),
         ("非共和党成员不得投票，委员会因此在首都召开了特别会议。", "共和党成员"),
+        ("橙色的重铬酸钾溶液在酸性条件下与酒精反应，变成灰绿色。", "铬酸钾溶液"),
+        ("这种红霉素由链霉菌产生，能抑制许多革兰氏阳性菌的生长。", "霉素"),
+        ("青苗法规定，官府在春季向农民贷款，秋收之后由农民归还。", "青苗法规定"),
+        ("质量守恒定律指出，反应前后各物质的质量总和相等。", "质量守恒定律指出"),
+        ("法律另有规定的，法院依照其规定作出判决。", "法律另"),
+        ("哈希表查找的平均时间与元素的数目没有关系。", "哈希"),
         ("1348年，1361年，1369年和1375年瘟疫肆虐佛罗伦萨，人口减少了一半。", "1348"),
     ],
 )
@@ -547,6 +555,8 @@ def test_an_option_that_opens_a_sentence_does_not_tell_by_its_capital() -> None:
         ("Herring swim at depths from 20 to 90 metres in the waters of Ribe.", "90", 20, inf),
         ("Herring swim at depths from 20 to 90 metres in the waters of Ribe.", "20", 0, 90),
         ("鲱鱼在里伯附近20至90米深的水域里过冬。", "90", 20, inf),
+        ("健康成年人每次献血200～300毫升不会影响身体健康。", "300", 200, inf),
+        ("正常人空腹时血糖的浓度为3.9～6.1 mmol/L。", "3.9", 0, 6.1),
     ],
 )
 def test_a_wrong_end_of_a_range_stays_on_its_side(text: str, number: str, lower: float, upper: float) -> None:
@@ -556,3 +566,68 @@ def test_a_wrong_end_of_a_range_stays_on_its_side(text: str, number: str, lower:
     found = [float(one) for one in cloze.distractors.texts(line.text, target, 20, cloze.rng)]
     assert found
     assert all(lower < one < upper for one in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        (
+            "Separate chaining keeps a list in each bucket, while open addressing probes other slots.",
+            "addressing probes",
+        ),
+        ("The city council plans the streets of all new quarters in Ribe.", "council plans"),
+        ("In such a cell the outer membrane walls its contents off from the sea.", "membrane walls"),
+    ],
+)
+def test_a_verb_before_its_object_is_no_noun_in_the_plural(text: str, cut: str) -> None:
+    assert cut not in keys(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "床前明月光，疑是地上霜。",
+        "两个黄鹂鸣翠柳，一行白鹭上青天。",
+        "国破山河在，城春草木深。",
+        "小明说，“天上有三颗明亮的星。”",
+    ],
+)
+def test_verse_and_talk_is_not_asked_about(text: str) -> None:
+    assert not stands_alone(text, LANGUAGES.of(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["孔子说：“三人行，必有我师焉。”", "叶绿体是光合作用的场所，线粒体进行呼吸作用。"],
+)
+def test_what_a_person_of_history_said_may_be_asked_about(text: str) -> None:
+    assert stands_alone(text, LANGUAGES.of(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "第十七条　十八周岁以上的自然人为成年人。",
+        "第一百八十八条 诉讼时效期间为三年，法律另有规定的除外。",
+        "第17条之一 学校应当为学生提供安全的活动场地。",
+    ],
+)
+def test_the_number_of_an_article_is_no_part_of_its_sentence(text: str) -> None:
+    (passage,) = passages_of_text(text)
+    (sentence,) = sentences_of(passage)
+    assert sentence.text == text.replace("　", " ").partition(" ")[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "absent"),
+    [
+        ("进程是操作系统中资源分配的基本单位，线程是处理器调度的基本单位。", "线程"),
+        (
+            "An offer is a promise to be bound on certain terms, and acceptance is an unqualified agreement.",
+            "acceptance",
+        ),
+    ],
+)
+def test_the_rubric_of_a_definition_leaves_out_the_next_one(text: str, absent: str) -> None:
+    for draft in Cloze([Passage(text)], 1).drafts({QuestionKind.SHORT_ANSWER: 3})[QuestionKind.SHORT_ANSWER]:
+        assert not any(absent in point.text for point in draft.rubric)

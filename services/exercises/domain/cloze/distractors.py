@@ -28,7 +28,8 @@ _YEARLIKE = re.compile(r"1\d{3}|20\d\d")
 _WORD = re.compile(r"[\w']+")
 _ALL_NUMBERS = 24
 """More than there are other numbers of one."""
-_ANY_NUMBER = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?![\w]*\d)")
+_ANY_NUMBER = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?!\w*\d)", re.ASCII)
+"""Letters beside a number are part of its name, ideographs are not."""
 _LONGEST_BETWEEN = 14
 """Characters between the ends of a range."""
 _STOPS = re.compile(r"[,，.。;；、()（）]")

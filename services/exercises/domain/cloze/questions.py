@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from services.exercises.domain.text.enumerations import enumeration
 from services.exercises.values.question import GAP, Draft, QuestionKind, RubricPoint
 from services.language.folding import fold
 from services.language.key_terms import NUMERIC, Category, Occurrence
-from services.language.language import Definition
+from services.language.language import Definition, Language
 
 LineDraft = tuple[ClozeLine, Draft]
 """A question, and the sentence that it asks about."""
@@ -243,6 +244,7 @@ def _topic(window: Sequence[ClozeLine]) -> str:
 
 _NAMES = frozenset((Category.NAME, Category.ACRONYM, Category.PERSON, Category.PLACE))
 _FEWEST_POINTS, _MOST_POINTS = 2, 3
+_CLAUSE = re.compile(r"[，；,;]\s*(?:(?:while|whereas|and|but|而|但)\s*)?")
 
 
 def short_answers(material: ClozeMaterial) -> Iterator[LineDraft]:
@@ -280,13 +282,22 @@ def _as_inside(material: ClozeMaterial, line: ClozeLine, subject: str) -> str:
     return f"{article} {subject}" if article and lead == f"{article} " else subject
 
 
+def _end_of_definition(text: str, language: Language) -> int:
+    """Return where a sentence that defines two things goes on to the second: 进程是…，线程是…."""
+    breaks = (found.end() for found in _CLAUSE.finditer(text))
+    return next((end for end in breaks if language.reading.definition(text[end:].lstrip())), len(text))
+
+
 def _rubric(material: ClozeMaterial, line: ClozeLine, subject: str) -> tuple[RubricPoint, ...]:
     """Return one point for each of the three best terms that the sentence says of its subject, in its order."""
     plain = fold(subject)
     others: dict[str, Occurrence] = {}
+    end = _end_of_definition(line.text, material.language)
     for occurrence in line.occurrences:
         text = fold(line.said(occurrence))
         rules = material.language
+        if occurrence.start >= end:
+            continue
         if not rules.spaced and rules.cloze.is_part(line.text, occurrence.start, occurrence.end):
             continue
         if text not in plain and plain not in text and occurrence.term.category is not Category.NUMBER:
