@@ -15,7 +15,7 @@ _TEXT = (
     r"(?:passage|text|paragraph|excerpt|extract|snippet|material|document|article|reading|handout|selection|context"
     r"|source|note|slide|transcript|information|figure|diagram|table|graph|chart|picture|image|photo|photograph"
     r"|illustration|drawing|map|equation|chapter|section|unit|lesson|lecture|module|course|class|introduction"
-    r"|conclusion|preface|appendix|sentence|line|page|story|essay|report|book|textbook|case study)(?:e?s)?"
+    r"|conclusion|summary|preface|appendix|sentence|line|page|story|essay|report|book|textbook|case study)(?:e?s)?"
 )
 _THING = (
     r"document|article|report|source|context|material|text|reading|story|essay|book|textbook|table|chart|map|picture"
@@ -44,7 +44,7 @@ _TOLD = (
 _SAYS = (
     r"(?:say|said|tell|told|think|argue|claim|mention|describe|suggest|imply|implies|believe|mean|state|explain|make"
     r"|making|refer|discuss|introduce|compare|conclude|emphasize|emphasise|put|show|represent|deal|give|list|present"
-    r"|provide|cover|indicate|support|confirm|note|highlight)(?:e?[sd])?"
+    r"|provide|cover|indicate|support|confirm|note|highlight|illustrate|depict|reveal)(?:e?[sd])?"
 )
 _BY = (
     r"(?:according to|based on|as per|per|with reference to|referr?ing to|refer to|having read|after reading|reading"
@@ -95,6 +95,7 @@ _REFERENCES = (
     r"\b(?:we|you) (?:have )?(?:just|already|earlier) (?:read|seen|saw|learned|learnt|studied|discussed)\b",
     r"\brecall what (?:was|has been|we)\b",
     r"\b(?:by|in) this way\b",
+    r"\b(?:according to|based on|from) what (?:we|you)\b",
 )
 _NEEDS = frozenset(
     form
@@ -113,7 +114,7 @@ _PART = r"(?:chapter|section|unit|lesson|lecture|module|appendix|paragraph|part)
 THING_REFERENCES = (
     Pattern(rf"\b{_THIS}(?P<thing>{_THING}|{_TELLER}){_ALONE}", re.IGNORECASE),
     Pattern(
-        rf"(?:\b(?:in|as|see|from|on|per|by|to)\b[^,.?]{{0,30}} |^|[,.;] )(?P<thing>{_PART})",
+        rf"(?:\b(?:in|as|see|from|on|per|by|to|does|do|did)\b[^,.?]{{0,30}} |^|[,.;] )(?P<thing>{_PART})",
         re.IGNORECASE,
     ),
 )
@@ -133,7 +134,9 @@ _OF_OPTIONS = (
     rf"(?:{_QUANTIFIER} )*{_POINTER}(?: (?:{_POINTER}|{_QUANTIFIER}|{_JUDGED}))*"
     rf"|(?:all|both|none|neither|everything|each|any|either)(?: (?:{_QUANTIFIER}|{_JUDGED}))*"
     rf"|(?:(?:options?|answers?|choices?|statements?|both|either|neither|only|none|but|just) )*(?:{_LETTERS})"
-    rf"(?: (?:only|both|{_JUDGED}))*|(?:(?:options?|answers?|choices?|only|none but|just) ){_LETTER}|{_LETTER} only"
+    rf"(?: (?:only|both|{_JUDGED}))*|(?:the )?(?:first|last) (?:two|three)"
+    r"|(?:both|neither|only) .{1,60} (?:is|are) (?:correct|true|right|false|wrong|incorrect)"
+    rf"|(?:(?:options?|answers?|choices?|only|none but|just) ){_LETTER}|{_LETTER} only"
 )
 _OF_NOTHING_KNOWN = (
     r"(?:(?:it|this|that|the answer) (?:is |was )?)?(?:not|un|never)[ -]?(?:sure|certain|known|clear|determined"
@@ -145,6 +148,7 @@ _OF_NOTHING_KNOWN = (
     r"|above|true))*"
     r"|(?:not enough|insufficient) (?:information|data|evidence)(?: \w+){0,3}|it (?:all )?depends(?: on .{0,20})?"
     r"|impossible to (?:say|tell|know|determine)"
+    r"|(?:something|anything|somewhere|someone) else|others?|nothing of the (?:kind|sort)"
     rf"|(?:the|this) (?:{_THING}|passage|paragraph) (?:does not|doesn['’]t|did not|never) (?:say|tell|mention|state"
     r"|specify)s?(?: \w+){0,3}"
 )

@@ -296,3 +296,69 @@ def test_a_question_that_the_material_itself_asks_is_not_made_again() -> None:
     with pytest.raises(RefusedError) as refused:
         check(draft(SA, "zh", stem=asked), passage, Accepted())
     assert refused.value.reason is Refusal.STEM_COPIES_MATERIAL
+
+
+@pytest.mark.parametrize(
+    ("language", "stem"),
+    [
+        ("en", "What does paragraph 3 say about where oxygen comes from?"),
+        ("en", "As the figure illustrates, where does oxygen come from?"),
+        ("en", "According to the summary, where does the oxygen that is set free come from?"),
+        ("en", "According to what you have read, where does the oxygen come from?"),
+        ("zh", "文章第三段指出水循环的根本能量来自哪里？"),
+        ("zh", "上面的句子说水循环的根本能量来自哪里？"),
+        ("zh", "老师在课上说水循环的根本能量来自哪里？"),
+        ("zh", "在这段话中，水循环的根本能量来自哪里？"),
+        ("zh", "片段中水循环的根本能量来自哪里？"),
+        ("zh", "根据你所学的知识，水循环的根本能量来自哪里？"),
+        ("zh", "幻灯片里水循环的根本能量来自哪里？"),
+    ],
+)
+def test_a_text_or_picture_that_is_not_shown_is_no_part_of_a_stem(language: str, stem: str) -> None:
+    assert outcome(draft(SC, language, stem=stem), language) == Refusal.STEM_REFERS_TO_PASSAGE
+
+
+@pytest.mark.parametrize(
+    ("language", "option"),
+    [
+        ("en", "Other"),
+        ("en", "Something else"),
+        ("en", "The first two"),
+        ("en", "Nothing of the kind"),
+        ("en", "Both sugar and carbon dioxide are right"),
+        ("zh", "其他"),
+        ("zh", "其它"),
+        ("zh", "都有"),
+        ("zh", "均有可能"),
+    ],
+)
+def test_an_option_that_names_nothing_is_none(language: str, option: str) -> None:
+    options = ("太阳辐射", "地热", option) if language == "zh" else ("Water", "Carbon dioxide", option)
+    assert outcome(draft(SC, language, options=options), language) == Refusal.OPTION_REFERS_TO_OPTIONS
+
+
+BLOOD = Passage(
+    "Group AB can receive blood of every group. Alternating current, AC for short, changes its direction. Half of a "
+    "cake is 1/2. Potassium leaves the cell as K+. CO is poisonous."
+)
+
+
+@pytest.mark.parametrize(
+    ("stem", "quote", "options"),
+    [
+        ("Which group can receive blood of every group?", "Group AB can receive", ("AB", "A", "B", "O")),
+        ("Which current changes its direction?", "Alternating current, AC for short,", ("AC", "DC", "CD")),
+        ("How much is half of a cake?", "Half of a cake is 1/2.", ("1/2", "1/3", "1/4", "2")),
+        ("As what does potassium leave the cell?", "Potassium leaves the cell as K+.", ("K+", "Na+", "Cl-")),
+        ("Which gas is poisonous?", "CO is poisonous.", ("CO", "Co", "O")),
+    ],
+)
+def test_symbols_of_the_matter_are_options(stem: str, quote: str, options: tuple[str, ...]) -> None:
+    quote = BLOOD.text[BLOOD.text.index(quote) :].partition(". ")[0]
+    subject = draft(SC, "en", stem=stem, quote=quote, options=options, explanation=quote)
+    check(subject, BLOOD, Accepted())
+
+
+def test_ideographs_that_the_material_lacks_are_no_part_of_an_english_question() -> None:
+    stem = "Where does the oxygen that plants set free 来自 come from?"
+    assert outcome(draft(SC, "en", stem=stem), "en") == Refusal.WRONG_LANGUAGE

@@ -42,6 +42,7 @@ from services.language.foreign import is_foreign
 from services.language.language import Language
 from services.language.patterns import compile_all
 from services.language.quotes import locate
+from services.language.scripts import HAN_CHARACTER
 from services.language.terms import units
 from services.language.values import same_value
 
@@ -52,6 +53,9 @@ _WHOLE_QUOTE = 0.8
 
 
 _MOST_OPTIONS = 8
+_SIGN = re.compile(r"[A-Z][A-Za-z]{0,2}|-?\d+(?:[./]\d+)?")
+_LONGEST_SYMBOL = 3
+"""Letters of a symbol of which none is a word: CO, Co, Mg."""
 _MARKUP = re.compile(
     r"[\"'“”]\s*:\s*[\"'“”\[{]|\{\s*[\"'“”]|[\"”]\s*,\s*[\"“]|<\|"
     r"|(?:\(?A[.)、）:：] ?.+?\(?B[.)、）:：] ?.+?\(?C[.)、）:：])"
@@ -133,6 +137,7 @@ class _Candidate:
         """Return whether texts are in the passage's language."""
         return all(
             fits(text, self.language, short=short)
+            and not (self.language.spaced and any(han not in self.passage.text for han in HAN_CHARACTER.findall(text)))
             and not is_foreign(text, self.language, self.passage.text, question=asks(text, self.language))
             for text in texts
         )
@@ -152,6 +157,14 @@ class _Candidate:
         told = any(numbers(option) or 2 * len(units(option) & quoted) >= len(units(option)) for option in self.right)
         return not told and any(says(self.quote, option) for option in self.wrong)
 
+    @property
+    def has_options_of_signs(self) -> bool:
+        """Whether all options are letters or numbers of the matter itself: blood groups, 1/2 and 1/4, AC and DC."""
+        if not all(map(_SIGN.fullmatch, self.draft.options)):
+            return False
+        words = set(re.findall(r"[^\W_]+", self.quote))
+        return all(any(map(str.isdigit, option)) or option in words for option in self.right)
+
     def speaks_of_options(self, option: str) -> bool:
         """Return whether an option is about the others, or says that nothing is known; words of the quote are not."""
         return any(known.stems.option_reference.search(option) for known in LANGUAGES) and not says(self.quote, option)
@@ -161,8 +174,12 @@ class _Candidate:
         """Whether two options are one: the same value, or the same name in another form."""
         options = self.draft.options[:_MOST_OPTIONS]
         # In a number, signs and points count.
-        names = [self._name(option) for option in options if not numbers(option)]
-        return len({*names}) < len(names) or any(starmap(_are_one_value, combinations(options, 2)))
+        named = [option for option in options if not numbers(option)]
+        same = any(
+            self._name(one) == self._name(other) and not _differ_in_case(one, other)
+            for one, other in combinations(named, 2)
+        )
+        return same or any(starmap(_are_one_value, combinations(options, 2)))
 
     def _name(self, option: str) -> str:
         bare = self.language.stems.before_option.sub("", option.strip())
@@ -172,6 +189,11 @@ class _Candidate:
         """Return whether enough of a text's words are the quote's."""
         said = units(text)
         return len(said & units(self.quote)) >= _LEAST_SUPPORT * len(said)
+
+
+def _differ_in_case(one: str, other: str) -> bool:
+    """Return whether two options are symbols that their case tells apart: CO and Co, DNA and dna not."""
+    return max(len(one), len(other)) <= _LONGEST_SYMBOL and (one + other).isalpha() and not same_value(one, other)
 
 
 def _are_one_value(one: str, other: str) -> bool:
@@ -235,7 +257,10 @@ def _options(it: _Candidate) -> _Rules:
     yield Refusal.EMPTY_OPTION, not all(it.options)
     yield Refusal.EQUAL_OPTIONS, it.has_equal_options
     yield Refusal.OPTION_COUNT, not 3 <= len(it.options) <= _MOST_OPTIONS
-    yield Refusal.OPTION_REFERS_TO_OPTIONS, any(map(it.speaks_of_options, it.draft.options))
+    yield (
+        Refusal.OPTION_REFERS_TO_OPTIONS,
+        not it.has_options_of_signs and any(map(it.speaks_of_options, it.draft.options)),
+    )
     yield Refusal.WRONG_LANGUAGE, not it.fits(it.draft.options, short=True)
 
 

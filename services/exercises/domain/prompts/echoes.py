@@ -19,8 +19,8 @@ _SENTENCE = re.compile(r"[^。.]+[。.]")
 _CLAUSE_END = re.compile(r"[，。；：,.;:]\s*")
 _FIELD_NAME = re.compile(r"^\w+(?:：|: )", re.MULTILINE)
 _QUOTE = re.compile(r"^.*?quote(?:：|: )")
-_PLACEHOLDER = re.compile(r"^\W?(?:string|null|undefined|nan|n/?a|\.{3,}|…+|[?？]{2,}|_+)\W?$", re.IGNORECASE)
-"""What models of any language write for a text that they should have made up."""
+_PLACEHOLDER = re.compile(r"^\W?(?:(?i:string|null|undefined|nan|n/a)|NA|na|\.{3,}|…+|[?？]{2,}|_+)[^\w+⁺^-]?$")
+"""What models of any language write for a text that they should have made up; Na is sodium, and Na+ its ion."""
 
 
 class _Instructions(NamedTuple):
