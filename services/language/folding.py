@@ -18,8 +18,9 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 _JOINERS = {0x200C, 0x200D}
 # Bullets of the Symbol and Wingdings fonts arrive from Office and PDF files as private-use characters.
 _PRIVATE_USE = {0xF0B7: "•", 0xF0A7: "▪", 0xF06C: "●", 0xF06E: "■", 0xF0D8: "➢", 0xF0FC: "✓", 0xF0E0: "→"}
-_PLAIN = frozenset(map(chr, (10, *range(32, 127))))
-"""Characters that are their own normal form, as most of a text are."""
+_own = set(map(chr, (10, *range(32, 127))))
+"""Characters that are their own normal form: those that most of a text is of, and others that were met."""
+_MOST_OWN = 1 << 14
 
 
 def normalize(text: str) -> str:
@@ -35,7 +36,12 @@ def normalize(text: str) -> str:
             return text.strip(" ")
     else:
         text = _LINE_BREAK.sub("\n", text)
-    replaced = {ord(char): shown for char in set(text) - _PLAIN if (shown := _shown(char)) != char}
+    if unknown := set(text) - _own:
+        replaced = {ord(char): shown for char in unknown if (shown := _shown(char)) != char}
+        if len(_own) < _MOST_OWN:
+            _own.update(char for char in unknown if ord(char) not in replaced)
+    else:
+        replaced = {}
     text = unicodedata.normalize("NFC", text.translate(replaced) if replaced else text)
     if "\n" in text:
         text = _BLANK_LINES.sub("\n\n", _TRAILING_SPACE.sub("", text))

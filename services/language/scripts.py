@@ -21,6 +21,8 @@ _ACCENTED_LEADS = bytes(range(0xC3, 0xCA))
 """Bytes with which the Latin letters beyond A to Z begin in UTF-8, and nothing else does."""
 _SMALL_LETTERS = bytes(ord(chr(code).lower()) if chr(code).isalpha() else 0x20 for code in range(128)) + b" " * 128
 """Small letters for those from A to Z, and spaces for all other bytes."""
+_SMALL_LETTERS_AND_HYPHEN = _SMALL_LETTERS[:45] + b"-" + _SMALL_LETTERS[46:]
+_HYPHENATED_WORD = re.compile(f"[{LATIN}]+(?:-[{LATIN}]+)*")
 _SHARED_PUNCTUATION = "“”‘’…—·"
 SPELLED = rf"[^\W_{HAN}\u3040-\u30ff]"
 """Letters of words with spaces between them, in any script, and digits."""
@@ -48,6 +50,16 @@ def plain_words(text: str) -> list[str] | None:
     if len(coded.translate(None, _ACCENTED_LEADS)) < len(coded):
         return None
     return coded.translate(_SMALL_LETTERS).decode("ascii").split()
+
+
+def hyphenated_words(text: str) -> set[str]:
+    """Return the different words of Latin letters in a text of small letters, with the hyphens within them."""
+    coded = text.encode("utf-8", "replace")
+    if len(coded.translate(None, _ACCENTED_LEADS)) < len(coded):
+        return set(_HYPHENATED_WORD.findall(text))
+    words = set(coded.translate(_SMALL_LETTERS_AND_HYPHEN).decode("ascii").split())
+    hyphenated = [word for word in words if "-" in word]
+    return words.difference(hyphenated).union(*map(_HYPHENATED_WORD.findall, hyphenated))
 
 
 def mostly_han(text: str) -> bool:

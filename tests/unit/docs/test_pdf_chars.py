@@ -12,7 +12,7 @@ import pypdfium2.raw as pdfium
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from services.docs.adapters.parsers.pdf_chars import PageChars
+from services.docs.adapters.parsers.pdf_chars import BOTTOM, LEFT, RIGHT, TOP, PageChars
 
 TURNS = (0, 90, 180, 270)
 ANGLE = 45
@@ -43,19 +43,26 @@ def text_page(tmp_path: Path) -> Iterator[Any]:
 
 
 def test_places_are_those_of_each_character(text_page: Any) -> None:
-    chars = PageChars(text_page)
+    chars = PageChars(text_page.raw)
     indices = range(len(chars.text))
-    boxes = chars.boxes(indices)
-    loose = list(zip(boxes.lefts, boxes.bottoms, boxes.rights, boxes.tops, strict=True))
+    lefts, bottoms, rights, tops = chars.edges(indices, LEFT, BOTTOM, RIGHT, TOP)
+    loose = list(zip(lefts, bottoms, rights, tops, strict=True))
     tight = [(left, bottom, right, top) for left, right, bottom, top in chars.tight_boxes(indices)]
     assert loose == [text_page.get_charbox(index, loose=True) for index in indices]
     assert tight == [text_page.get_charbox(index) for index in indices]
-    assert [chars.boxes([index]).lefts[0] for index in indices] == list(boxes.lefts)
-    assert list(chars.boxes([7, 3, 7]).rights) == [boxes.rights[index] for index in (7, 3, 7)]
+    assert [chars.edges([index], LEFT) for index in indices] == [[[left]] for left in lefts]
+    assert chars.edges([7, 3, 7], RIGHT) == [[rights[index] for index in (7, 3, 7)]]
+
+
+def test_more_is_asked_than_there_is_room_for_at_once(text_page: Any) -> None:
+    chars = PageChars(text_page.raw)
+    indices = list(range(len(chars.text))) * 40
+    assert chars.edges(indices, LEFT) == [chars.edges(indices[: len(chars.text)], LEFT)[0] * 40]
+    assert chars.fonts(indices) == chars.fonts(indices[: len(chars.text)]) * 40
 
 
 def test_sizes_and_turns_are_those_of_what_was_drawn(text_page: Any) -> None:
-    chars = PageChars(text_page)
+    chars = PageChars(text_page.raw)
     shown = [index for index, char in enumerate(chars.text) if not char.isspace()]
     expected = {(8 + at) * scale for at in range(len(TURNS) + 1) for scale in SCALES}
     assert set(chars.sizes(shown)) == expected
@@ -64,13 +71,13 @@ def test_sizes_and_turns_are_those_of_what_was_drawn(text_page: Any) -> None:
 
 
 def test_nothing_is_asked_of_nothing_and_no_character_beyond_the_last(text_page: Any) -> None:
-    chars = PageChars(text_page)
-    assert [*chars.boxes([]), chars.sizes([]), chars.turns([]), chars.fonts([])] == [(), (), (), (), [], [], []]
-    for asked in (chars.boxes, chars.tight_boxes, chars.origins, chars.sizes):
+    chars = PageChars(text_page.raw)
+    assert [*chars.edges([], LEFT, TOP), chars.sizes([]), chars.turns([]), chars.fonts([])] == [[], [], [], [], []]
+    for asked in (lambda of: chars.edges(of, LEFT), chars.tight_boxes, chars.origins, chars.sizes):
         with pytest.raises(pypdfium2.PdfiumError):
             asked([0, pdfium.FPDFText_CountChars(text_page)])
 
 
 def test_fonts_are_those_of_each_character(text_page: Any) -> None:
-    chars = PageChars(text_page)
+    chars = PageChars(text_page.raw)
     assert chars.fonts(range(3)) == [("Helvetica", False)] * 3

@@ -70,13 +70,9 @@ def is_list_mark(text: str) -> bool:
 
 def is_contents_entry(line: str) -> bool:
     """Return whether `line` may be one of a table of contents: a title, dots, a page number."""
-    return _ends_in_number(line) and _LEADER.search(line) is not None
-
-
-def _ends_in_number(line: str) -> bool:
-    """Return whether a line may end in a number, as all do that end in one; this is asked of every line."""
+    # This is asked of every line, and few end as a number does.
     last = line.rstrip()[-1:]
-    return last.isdecimal() or last in _ROMAN
+    return (last.isdecimal() or last in _ROMAN) and _LEADER.search(line) is not None
 
 
 def contents_title(entry: str) -> str:

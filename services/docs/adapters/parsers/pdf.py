@@ -6,11 +6,11 @@ import ctypes
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
-from itertools import accumulate, count, groupby, islice, pairwise
+from itertools import accumulate, groupby, islice, pairwise, repeat
 from mmap import ACCESS_READ, mmap
-from operator import add, itemgetter, sub
+from operator import itemgetter, sub
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ import pypdfium2.raw as pdfium
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.markup import subscript, superscript
 from services.docs.adapters.parsers.outline import RULES
-from services.docs.adapters.parsers.pdf_chars import PageChars
+from services.docs.adapters.parsers.pdf_chars import BOTTOM, LEFT, RIGHT, TOP, PageChars
 from services.docs.adapters.parsers.pdf_layout import CELL_GAP_EMS, Cell, PrintedLine, PrintedPage, write_layout
 from services.docs.adapters.parsers.pdf_work import check_work
 from services.docs.values.parsed_document import ParseError, ParseReason
@@ -48,6 +48,7 @@ _MAYBE_SCRIPT = re.compile(r"[0-9+\-−]")
 _SPACE_AT_CJK_PUNCTUATION = re.compile("(?<=[，。；：！？、（《〈「『【]) +| +(?=[，。；：！？、）》〉」』】])")
 """Full-width punctuation holds its own space; where fonts change beside it, pdfium adds another one."""
 _SPACES = re.compile(" +")
+_WORDS_BEFORE_SPACES = re.compile("[^ ]+ ")
 _SCRIPT_SIZE = 0.85
 _FIELD_SIZE = 12.0
 """The size, in points, in which the text of a form's field is taken to be set where its box is high enough."""
@@ -113,12 +114,12 @@ def _init_forms(document: Any) -> None:
 
 def _read_page(document: Any, number: int) -> PrintedPage:
     try:
-        with closing(document[number]) as page, closing(page.get_textpage()) as text_page:
-            width, height = page.get_size()
-            rotation = page.get_rotation()
-            extent = (height, width) if rotation in {90, 270} else (width, height)
+        with _opened(document, number) as (page, text_page):
+            width, height = pdfium.FPDF_GetPageWidthF(page), pdfium.FPDF_GetPageHeightF(page)
+            rotation = pdfium.FPDFPage_GetRotation(page)
+            extent = (height, width) if rotation % 2 else (width, height)
             chars = PageChars(text_page)
-            (turn, lines), *others = _parts(chars, extent, -rotation // 90 % 4)
+            (turn, lines), *others = _parts(chars, extent, -rotation % 4)
             if document.formenv and turn == 0:
                 lines = _with_fields(lines, _fields(page, document.formenv))
             width, height = extent if turn % 2 == 0 else extent[::-1]
@@ -130,12 +131,33 @@ def _read_page(document: Any, number: int) -> PrintedPage:
         raise ParseError(ParseReason.CORRUPT_FILE, {"page": str(number + 1)}, what="page") from error
 
 
+@contextmanager
+def _opened(document: Any, number: int) -> Iterator[tuple[Any, Any]]:
+    """Give a page and its text; pypdfium2's own objects for them take a hundredth of a file's time."""
+    page = pdfium.FPDF_LoadPage(document.raw, number)
+    if not page:
+        raise pypdfium2.PdfiumError("a page was not loaded")
+    form = document.formenv
+    if form:
+        pdfium.FORM_OnAfterLoadPage(page, form)
+    text_page = pdfium.FPDFText_LoadPage(page)
+    try:
+        if not text_page:
+            raise pypdfium2.PdfiumError("the text of a page was not loaded")
+        yield page, text_page
+    finally:
+        pdfium.FPDFText_ClosePage(text_page)
+        if form:
+            pdfium.FORM_OnBeforeClosePage(page, form)
+        pdfium.FPDF_ClosePage(page)
+
+
 def _image_share(page: Any, lines: list[PrintedLine], extent: tuple[float, float]) -> float:
     """Return how much of a page without much text is covered by images, from 0 to 1."""
     if sum(len(line.text) for line in lines) > _MOST_FURNITURE_CHARS:
         return 0.0
     page_functions = pdfium.FPDFPage_CountObjects, pdfium.FPDFPage_GetObject
-    covered = sum(map(_area, islice(_images(page.raw, *page_functions, _IMAGE_DEPTH), _MOST_IMAGES)))
+    covered = sum(map(_area, islice(_images(page, *page_functions, _IMAGE_DEPTH), _MOST_IMAGES)))
     return min(1.0, covered / (extent[0] * extent[1] or 1.0))
 
 
@@ -249,8 +271,9 @@ def _turned_lines(chars: PageChars, indices: list[int], turn: int, extent: tuple
         if not rows or rows[-1][0].baseline - glyph.baseline > 0.5 * glyph.size:
             rows.append([])
         rows[-1].append(glyph)
-    lines = (_turned_line(chars, sorted(row, key=lambda glyph: glyph.left)) for row in rows)
-    return [line for line in lines if line.text]
+    rows = [sorted(row, key=lambda glyph: glyph.left) for row in rows]
+    fonts = chars.fonts([row[len(row) // 2].offset for row in rows])
+    return [line for line in map(_turned_line, rows, fonts) if line.text]
 
 
 def _glyphs(chars: PageChars, indices: list[int], turn: int, extent: tuple[float, float]) -> Iterator[_Glyph]:
@@ -267,7 +290,7 @@ def _glyphs(chars: PageChars, indices: list[int], turn: int, extent: tuple[float
         yield _Glyph(char, begin, end, baseline, size, index)
 
 
-def _turned_line(chars: PageChars, glyphs: list[_Glyph]) -> PrintedLine:
+def _turned_line(glyphs: list[_Glyph], font: tuple[str, bool]) -> PrintedLine:
     """Return one line of characters that stand in a row."""
     size = max(glyph.size for glyph in glyphs)
     cells: list[list[_Glyph]] = [glyphs[:1]]
@@ -277,7 +300,7 @@ def _turned_line(chars: PageChars, glyphs: list[_Glyph]) -> PrintedLine:
         cells[-1].append(glyph)
     laid_out = (Cell(_spaced(cell, size), cell[0].left, cell[-1].right) for cell in cells)
     shown = tuple(cell for cell in laid_out if cell.text)
-    bold, monospaced = _manner(*chars.fonts([glyphs[len(glyphs) // 2].offset])[0])
+    bold, monospaced = _manner(*font)
     baseline = glyphs[0].baseline
     return PrintedLine(
         text=" ".join(cell.text for cell in shown),
@@ -309,18 +332,18 @@ def _printed(chars: PageChars, runs: Sequence[_Run]) -> Iterator[PrintedLine]:
     samples = _samples(chars, runs)
     numbers = _small_numbers(chars, runs, samples)
     sampled = [sample for _, sample in samples]
-    lefts, rights = chars.boxes([run.begin for run in runs]).lefts, chars.boxes([run.end for run in runs]).rights
-    _, tops, _, bottoms = chars.boxes(sampled)
+    (lefts,), (rights,) = chars.edges([run.begin for run in runs], LEFT), chars.edges([run.end for run in runs], RIGHT)
+    tops, bottoms = chars.edges(sampled, TOP, BOTTOM)
     fonts = chars.fonts(sampled)
-    all_gaps = _gaps(chars, runs)
-    for at, (run, (size, _), gaps) in enumerate(zip(runs, samples, all_gaps, strict=True)):
+    gaps = _wide_gaps(chars, runs, [size * CELL_GAP_EMS for size, _ in samples])
+    for at, (run, (size, _)) in enumerate(zip(runs, samples, strict=True)):
         scripts = [script for number in numbers.get(at, ()) if (script := _script(chars, run, number, size))]
         text = _shown(run.text, 0, len(run.text), scripts) + ("-" if run.raw[-1] == "\ufffe" else "")
         if not text:
             continue
         bold, monospaced = _manner(*fonts[at])
         line = PrintedLine(text, lefts[at], rights[at], bottoms[at], tops[at], size, bold, monospaced)
-        wide = gaps.wider_than(size * CELL_GAP_EMS, run.offset) if " " in text else ()
+        wide = gaps.get(at) if " " in text else None
         yield line.with_cells(_cells(run.text, line, wide, scripts)) if wide else line
 
 
@@ -333,49 +356,41 @@ class _Gap(NamedTuple):
     right: float
 
 
-class _Gaps(NamedTuple):
-    """The white space between words of a run: the characters before and after each, and their edges."""
-
-    before: Sequence[int]
-    after: Sequence[int]
-    lefts: Sequence[float]
-    rights: Sequence[float]
-    widest: float
-
-    def wider_than(self, width: float, offset: int) -> list[_Gap]:
-        """Return the gaps that are wider, by places in the text of the run that begins at `offset`."""
-        if self.widest <= width:
-            return []
-        return [
-            _Gap(before + 1 - offset, after - offset, left, right)
-            for before, after, left, right in zip(*self[:4], strict=True)
-            if right - left > width
-        ]
-
-
-def _gaps(chars: PageChars, runs: Sequence[_Run]) -> Iterator[_Gaps]:
-    """Yield the gaps of each run."""
-    indices = [_around_spaces(run) for run in runs]
-    befores = [index for before, _ in indices for index in before]
-    afters = [index for _, after in indices for index in after]
-    lefts, rights = chars.boxes(befores).rights, chars.boxes(afters).lefts
-    widths = list(map(sub, rights, lefts))
-    at = 0
-    for before, after in indices:
-        end = at + len(before)
-        yield _Gaps(before, after, lefts[at:end], rights[at:end], max(widths[at:end], default=0.0))
-        at = end
+def _wide_gaps(chars: PageChars, runs: Sequence[_Run], widths: Sequence[float]) -> Mapping[int, list[_Gap]]:
+    """Return the gaps between words that are wider than the width given for their run, by the run's place."""
+    befores: list[int] = []
+    afters: list[int] = []
+    ends = []
+    for run in runs:
+        _add_around_spaces(run, befores, afters)
+        ends.append(len(afters))
+    (lefts,), (rights,) = chars.edges(befores, RIGHT), chars.edges(afters, LEFT)
+    spans = list(map(sub, rights, lefts))
+    found = {}
+    for at, (begin, end, width) in enumerate(zip([0, *ends], ends, widths, strict=False)):
+        if begin < end and max(spans[begin:end]) > width:
+            offset = runs[at].offset
+            found[at] = [
+                _Gap(befores[gap] + 1 - offset, afters[gap] - offset, lefts[gap], rights[gap])
+                for gap in range(begin, end)
+                if spans[gap] > width
+            ]
+    return found
 
 
-def _around_spaces(run: _Run) -> tuple[list[int], list[int]]:
-    """Return the indices of the characters before and after each white space within a run."""
+def _add_around_spaces(run: _Run, befores: list[int], afters: list[int]) -> None:
+    """Add the indices of the characters before and after each white space within a run."""
     text, offset = run.text, run.offset
     if "  " in text or text[0] == " ":
         spans = [gap.span() for gap in _SPACES.finditer(text) if gap.start()]
-        return [offset + begin - 1 for begin, _ in spans], [offset + end for _, end in spans]
-    lengths = list(accumulate(map(len, text.split(" "))))
-    lengths.pop()
-    return list(map(add, lengths, count(offset - 1))), list(map(add, lengths, count(offset + 1)))
+        befores += (offset + begin - 1 for begin, _ in spans)
+        afters += (offset + end for _, end in spans)
+        return
+    words = accumulate(map(len, _WORDS_BEFORE_SPACES.findall(text)), initial=offset)
+    next(words)
+    behind = list(words)
+    befores += map(sub, behind, repeat(2))
+    afters += behind
 
 
 def _samples(chars: PageChars, runs: Sequence[_Run]) -> list[tuple[float, int]]:
@@ -384,10 +399,12 @@ def _samples(chars: PageChars, runs: Sequence[_Run]) -> list[tuple[float, int]]:
     They are the largest of three within it: its first characters may be a list's mark or a drop cap of another size,
     and indices and exponents are smaller.
     """
-    quarters = [[run.begin + (run.end - run.begin) * quarter // 4 for run in runs] for quarter in (1, 2, 3)]
-    sized = zip(*(zip(chars.sizes(places), places, strict=True) for places in quarters), strict=True)
+    spans = [(run.begin, run.end - run.begin) for run in runs]
+    places = [begin + length * quarter // 4 for quarter in (1, 2, 3) for begin, length in spans]
+    sized = list(zip(chars.sizes(places), places, strict=True))
+    thirds = zip(*(sized[begin : begin + len(runs)] for begin in range(0, len(sized), len(runs) or 1)), strict=True)
     # Where all are alike, the last of them is the greatest.
-    return [third if first[0] == second[0] == third[0] else max(first, second, third) for first, second, third in sized]
+    return [last if first[0] == middle[0] == last[0] else max(first, middle, last) for first, middle, last in thirds]
 
 
 def _fields(page: Any, form: Any) -> list[PrintedLine]:
@@ -497,20 +514,23 @@ def _script(chars: PageChars, run: _Run, match: re.Match[str], size: float) -> _
     is_made_up = text[after : after + 1] == " " and chars.is_generated(offset + after)
     shown = superscript(script) if raised else subscript(script)
     if is_made_up:
-        boxes = chars.boxes((offset + after - 1, offset + after + 1))
-        after += boxes.lefts[1] - boxes.rights[0] < 0.2 * size
+        lefts, rights = chars.edges((offset + after - 1, offset + after + 1), LEFT, RIGHT)
+        after += lefts[1] - rights[0] < 0.2 * size
     return _Script(start, after, shown)
 
 
 def _shown(text: str, start: int, end: int, scripts: list[_Script]) -> str:
     """Return the normalized text of a part of a line with its scripts in place."""
-    pieces: list[str] = []
     position = start
-    for script in scripts:
-        if position <= script.start and script.end <= end:
-            pieces += (text[position : script.start], script.shown)
-            position = script.end
-    shown = normalize("".join((*pieces, text[position:end])))
+    if scripts:
+        pieces: list[str] = []
+        for script in scripts:
+            if position <= script.start and script.end <= end:
+                pieces += (text[position : script.start], script.shown)
+                position = script.end
+        shown = normalize("".join((*pieces, text[position:end])))
+    else:
+        shown = normalize(text[start:end])
     return shown if shown.isascii() else _SPACE_AT_CJK_PUNCTUATION.sub("", shown)
 
 

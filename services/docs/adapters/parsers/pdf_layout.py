@@ -30,7 +30,7 @@ from services.docs.adapters.parsers.outline import (
     without_bullet,
 )
 from services.docs.values.parsed_document import BlockKind, WarningReason
-from services.language.scripts import LATIN, is_cjk, join_lines
+from services.language.scripts import LATIN, hyphenated_words, is_cjk, join_lines
 from services.language.sentences import runs_on
 
 _MARGIN = 0.12
@@ -82,7 +82,6 @@ _HYPHEN_END = re.compile(f"([{LATIN}]+)-$")
 _OWN_HYPHEN = re.compile(f"[{LATIN}0-9]-$")
 _COMPOUND = re.compile(RULES.compound)
 _WORD_START = re.compile(f"[{LATIN}]+")
-_WORDS = re.compile(f"[{LATIN}]+(?:-[{LATIN}]+)*")
 
 
 class Cell(NamedTuple):
@@ -803,7 +802,7 @@ class _Vocabulary:
 
     @cached_property
     def _words(self) -> set[str]:
-        return set(_WORDS.findall("\n".join(line.text.rstrip("-") for line in self._lines).lower()))
+        return hyphenated_words("\n".join(line.text.rstrip("-") for line in self._lines).lower())
 
     @cached_property
     def _first_parts(self) -> set[str]:
@@ -818,19 +817,21 @@ class _Vocabulary:
     def mend(self, before: str, after: str) -> tuple[str, str]:
         """Move the end of a word that is divided between two texts to its beginning."""
         end = _WORD_START.match(after)
-        if end is None or not _HYPHEN_END.search(before) or not after[0].islower():
+        if end is None or before[-1:] != "-" or not _HYPHEN_END.search(before) or not after[0].islower():
             return before, after
         return self._join(before, end.group()), after[end.end() :].lstrip()
 
     def _join(self, before: str, after: str) -> str:
         if before[-1:] != "-":
             return join_lines(before, after)
-        end, start = _HYPHEN_END.search(before), _WORD_START.match(after)
+        # A paragraph grows with each line, and only its last word matters.
+        last = before[before.rfind(" ") + 1 :]
+        end, start = _HYPHEN_END.search(last), _WORD_START.match(after)
         # Divided capitals (`OP-` + `TIONAL`) are told from pairs (`TCP-` + `IP`) by the whole word elsewhere.
         capitals = end and start and (end.group(1) + start.group()).lower() in self._words
         if end is None or start is None or not (after[0].islower() or capitals):
             # `CO-` + `2`, `1990-` + `1995`, `Jean-` + `Luc`: the hyphen is the text's own.
-            glued = _OWN_HYPHEN.search(before) is not None and after[:1].isalnum()
+            glued = _OWN_HYPHEN.search(last) is not None and after[:1].isalnum()
             return before + after if glued else join_lines(before, after)
         whole = (end.group(1) + start.group()).lower()
         hyphenated = f"{end.group(1)}-{start.group()}".lower()

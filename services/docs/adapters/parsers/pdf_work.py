@@ -15,7 +15,9 @@ from pathlib import Path
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
 
-_STREAM = re.compile(b"stream")
+_STREAM, _END = re.compile(b"stream"), b"end"
+_AT_ONCE = 64
+"""Streams that are looked at between two looks at the time."""
 _OBJECT_NUMBER = re.compile(rb"\b(\d{1,10})\s+\d{1,5}\s+\Z")
 _NUMBER_REACH = 64
 _DICTIONARY_REACH = 4096
@@ -46,8 +48,12 @@ def check_work(path: Path, builder: DocumentBuilder) -> None:
         streams: dict[int, _Stream] = {}
         left, before = most, 0
         # A stream may hold others, as attached files do, and which bytes are read as what is not known here.
-        for match in _STREAM.finditer(data):
-            builder.check_deadline()
+        for at, match in enumerate(_STREAM.finditer(data)):
+            if at % _AT_ONCE == 0:
+                builder.check_deadline()
+            if data[match.start() - len(_END) : match.start()] == _END:
+                before = match.end()
+                continue
             for number, begin in _objects_before(data, before, match.start()):
                 instructions, dictionary = _instructions(data, begin, match.start(), left)
                 left -= len(instructions)
@@ -60,23 +66,27 @@ def check_work(path: Path, builder: DocumentBuilder) -> None:
 
 def _number_before(data: mmap, end: int) -> int | None:
     """Return the number of the object whose `obj` begins at `end`; None where it is another word, as in `endobj`."""
-    if not data[end - 1 : end].isspace():
-        return None
     reach = _NUMBER_REACH
-    while len(data[max(0, end - reach) : end].split()) < 3 and reach < end:
+    words = data[max(0, end - reach) : end]
+    if not words[-1:].isspace():
+        return None
+    while len(words.split()) < 3 and reach < end:
         reach *= 2
-    number = _OBJECT_NUMBER.search(data[max(0, end - reach) : end])
+        words = data[max(0, end - reach) : end]
+    number = _OBJECT_NUMBER.search(words)
     return int(number[1]) if number else None
 
 
 def _objects_before(data: mmap, begin: int, stream: int) -> Iterator[tuple[int, int]]:
     """Yield number and begin of the objects whose stream may be that at `stream`; no other stream is behind `begin`."""
     begin = max(begin, stream + len(b"stream") - _DICTIONARY_REACH - len(b"obj"))
-    end = stream
-    while (at := data.rfind(b"obj", begin, end)) >= 0 and data[at - 3 : at] != b"end":
-        number = _number_before(data, at)
+    # A slice of the file is searched faster than the file.
+    first = max(0, begin - _NUMBER_REACH)
+    near, end = data[first:stream], stream - first
+    while (at := near.rfind(b"obj", begin - first, end)) >= 0 and near[at - 3 : at] != b"end":
+        number = _number_before(data, first + at)
         if number is not None:
-            yield number, at + len(b"obj")
+            yield number, first + at + len(b"obj")
         end = at
 
 
@@ -88,12 +98,16 @@ def _instructions(data: mmap, begin: int, end: int, most: int) -> tuple[bytes, b
     dictionary = data[begin:end]
     if _IMAGE.search(dictionary):
         return b"", dictionary
-    stream = data[end + len(b"stream") : data.find(b"endstream", end)].lstrip(b"\r\n")
+    start = end + len(b"stream")
+    stream = data[start : data.find(b"endstream", start)].lstrip(b"\r\n")
     try:
         for _ in range(dictionary.count(b"/FlateDecode")):
-            if zlib.decompressobj().decompress(stream[:_FONT_REACH], _FONT_MARK_BYTES).startswith(_FONT_MARKS):
+            unpacking = zlib.decompressobj()
+            head = unpacking.decompress(stream[:_FONT_REACH], _FONT_MARK_BYTES)
+            if head.startswith(_FONT_MARKS):
                 return b"", dictionary
-            stream = zlib.decompressobj().decompress(stream, most + 1)
+            rest = unpacking.unconsumed_tail + stream[_FONT_REACH:]
+            stream = head + unpacking.decompress(rest, most + 1)
     except zlib.error:
         return b"", dictionary
     return stream, dictionary
