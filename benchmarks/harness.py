@@ -37,16 +37,20 @@ def unpin_load() -> None:
 
 @contextlib.asynccontextmanager
 async def running(
-    module: str, *arguments: str, environment: dict[str, str] | None = None, core: int | None = SERVER_CORE
+    module: str,
+    *arguments: str,
+    environment: dict[str, str] | None = None,
+    core: int | None = SERVER_CORE,
+    tree: Path = ROOT,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run `python -m module` pinned to `core` (None: to none) while the block runs."""
+    """Run `python -m module` of a source tree, pinned to `core` (None: to none), while the block runs."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         module,
         *arguments,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'protos' / 'gen'}", **(environment or {})},
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": f"{tree}{os.pathsep}{tree / 'protos' / 'gen'}", **(environment or {})},
         stdout=asyncio.subprocess.PIPE,
     )
     try:
@@ -91,12 +95,12 @@ async def service(name: str, environment: dict[str, str], *, core: int | None = 
 
 
 @contextlib.asynccontextmanager
-async def stack(environment: dict[str, str]) -> AsyncIterator[str]:
-    """Run the whole of Tiku on a fresh data folder while the block runs; give the gateway's URL."""
+async def stack(environment: dict[str, str], *, tree: Path = ROOT) -> AsyncIterator[str]:
+    """Run the whole of a source tree's Tiku on a fresh data folder while the block runs; give the gateway's URL."""
     with tempfile.TemporaryDirectory() as folder:
         arguments = ("services", "up", "--data", folder, "--port", "0", "--ports", "free")
         state = Path(folder) / "run" / "stack.json"
-        async with running(*arguments, environment=environment, core=None) as process:
+        async with running(*arguments, environment=environment, core=None, tree=tree) as process:
             async with asyncio.timeout(180):
                 while not await asyncio.to_thread(state.exists):
                     if process.returncode is not None:

@@ -108,14 +108,14 @@ def _media_type(path: Path) -> str | None:
 
 
 @asynccontextmanager
-async def source_tree(base: str) -> AsyncIterator[Path]:
-    """Give the folder of a source tree: that which `base` names, or one into which a commit is unpacked meanwhile."""
+async def source_tree(base: str, *parts: str) -> AsyncIterator[Path]:
+    """Give the folder of a source tree: that which `base` names, or one into which those folders of a commit are."""
     if await asyncio.to_thread(Path(base).is_dir):
         yield await asyncio.to_thread(Path(base).resolve)
         return
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "tree.tar"
-        command = ("git", "-C", str(ROOT), "archive", "-o", str(archive), base, "services", "protos")
+        command = ("git", "-C", str(ROOT), "archive", "-o", str(archive), base, *parts)
         process = await asyncio.create_subprocess_exec(*command)
         if await process.wait():
             raise SystemExit(f"{base} is neither a folder nor a commit of this repository")
@@ -142,7 +142,7 @@ async def main() -> None:
     files = await asyncio.to_thread(drawn, options.folder, options.each, options.seed)
     differing: list[Path] = []
     print(HEADER)
-    async with source_tree(options.base) as base:
+    async with source_tree(options.base, "services", "protos") as base:
         for kind in (kind for kind in files if kind in options.kinds):
             found = await compare(kind, files[kind], base, options.rounds)
             print(found.row(), flush=True)

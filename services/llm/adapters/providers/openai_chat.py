@@ -147,6 +147,7 @@ class _Stream:
     def feed(self, piece: bytes) -> Iterator[TextDelta]:
         """Yield what a piece of the body adds, texts that came together as one."""
         texts: list[str] = []
+        parsed = b""
         try:
             piece = piece if self._head is None else self._begun(piece)
             if self._reader.is_said and self._decoder.is_between:
@@ -155,11 +156,12 @@ class _Stream:
                 chats = self._chats_of(event)
                 if len(chats) == 1 and event.name != "error" and (text := self._reader.text(chats[0])):
                     texts.append(text)
-                else:
-                    for delta in self._added(event, chats):
-                        yield from _together(texts)
-                        yield delta
-                self._alike.learn(event.data)
+                    parsed = event.data
+                    continue
+                for delta in self._added(event, chats):
+                    yield from _together(texts)
+                    parsed = event.data
+                    yield delta
                 if self.done:
                     break
         except (FailedAnswerError, ValueError):
@@ -167,6 +169,8 @@ class _Stream:
             raise
         if texts:
             yield TextDelta("".join(texts), pieces=len(texts))
+        if parsed:
+            self._alike.learn(parsed)
 
     def _begun(self, piece: bytes) -> bytes:
         """Return what came so far once these are events; nothing while they may be none."""
