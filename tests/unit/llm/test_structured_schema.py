@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from services.llm.domain.structured.answers import checked
 from services.llm.domain.structured.schema import Schema, UnusableSchemaError
@@ -79,6 +81,44 @@ async def test_only_what_is_soon_done_holds_up_the_loop(
         answer = await checked(Completion(text, FinishReason.STOP, None), ask)
         assert answer.check == SchemaCheck(rules)
     assert len(in_threads) == threads
+
+
+def _drawn_schema(draw: random.Random, depth: int) -> Any:
+    kind = draw.choice(["string", "integer", "number", "boolean", "null", *["object", "array"] * bool(depth)])
+    schema: dict[str, Any] = {"type": kind if draw.random() < 0.9 else sorted({kind, "null"})}
+    if kind == "object":
+        schema["properties"] = {name: _drawn_schema(draw, depth - 1) for name in draw.sample("abc", 2)}
+        schema |= {"required": draw.sample("abc", 1)} if draw.random() < 0.5 else {}
+        others = draw.choice([True, False, {"type": "string"}])
+        schema |= {"additionalProperties": others} if draw.random() < 0.5 else {}
+    elif kind == "array":
+        schema |= {"items": _drawn_schema(draw, depth - 1), draw.choice(["minItems", "maxItems"]): 1}
+    elif kind == "string":
+        schema |= draw.choice([{}, {"enum": ["x", 1, None]}, {"minLength": 2}, {"maxLength": 1}, {"pattern": "^x"}])
+    return draw.choice([schema] * 8 + [{"anyOf": [schema]}, True, False, {"not": schema}])
+
+
+def _drawn_value(draw: random.Random, depth: int) -> Any:
+    kinds: list[Any] = ["", "x", "xy", "\U0001f600", 1, 1.0, 2.5, True, False, None]
+    if depth and draw.random() < 0.6:
+        names = draw.sample("abcd", draw.randrange(4))
+        return draw.choice(
+            [{name: _drawn_value(draw, depth - 1) for name in names}, [_drawn_value(draw, depth - 1) for _ in names]]
+        )
+    return draw.choice(kinds)
+
+
+def test_what_matches_plainly_matches() -> None:
+    draw = random.Random(1)  # noqa: S311 - schemas, no secrets
+    both = 0
+    for _ in range(4000):
+        wanted, value = _drawn_schema(draw, 2), _drawn_value(draw, 2)
+        if not isinstance(wanted, dict):
+            continue
+        plain = Schema.of(wanted).broken_rules(value) == []
+        assert plain is Draft202012Validator(wanted).is_valid(value), (wanted, value)
+        both += plain
+    assert both > 300
 
 
 def test_an_expression_that_python_would_never_be_done_with() -> None:
