@@ -67,9 +67,9 @@ class Tree:
 def _name(command: Sequence[str]) -> str:
     """Return what a process of a stack is called: the service, the module, or the program."""
     if "-m" not in command:
-        return Path(command[0]).name if command else "ended"
+        return Path(command[0].partition(":")[0]).name if command else "ended"
     module, *more = command[command.index("-m") + 1 :]
-    return more[0] if module.endswith(".serve") and more else module
+    return more[0] if module.endswith(".serve") and more else module.rpartition(".")[2]
 
 
 @asynccontextmanager

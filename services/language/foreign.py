@@ -45,21 +45,34 @@ def is_foreign(text: str, language: Language, known: str = "", *, question: bool
     """
     if text.strip() in known:
         return False
-    if sum(len(run) for run in _OTHER_LETTERS.findall(_SYMBOL.sub("", text)) if run not in known) > 1:
+    if not text.isascii() and _other_letters(text, known) > 1:
         return True
     found = _WORD.findall(_NAMED.sub(" ", text))
     plain = [word for word in found[1:] if word[0].islower()]
     plain += [found[0].lower()] if found else []
-    own = _grammar(language)
-    others = sum(word in _OTHERS and word not in own for word in plain)
-    ours = sum(len(word) >= _TELLING and word in own for word in plain)
+    others = sum(map(_words_of_others(language).__contains__, plain))
     if not language.spaced:
-        english = sum(len(word) >= _TELLING and any(word in _grammar(one) for one in LANGUAGES) for word in plain)
+        english = sum(any(word in _telling_words(one) for one in LANGUAGES) for word in plain)
         return english >= 2 or others + english >= _TELLING
+    ours = sum(map(_telling_words(language).__contains__, plain))
     if others >= 2 and others > ours:
         return True
     asks = question and language.stems.asking_words
-    return bool(asks) and not ours and len(plain) >= _TELLING and plain[-1] not in own
+    return bool(asks) and not ours and len(plain) >= _TELLING and plain[-1] not in _grammar(language)
+
+
+def _other_letters(text: str, known: str) -> int:
+    return sum(len(run) for run in _OTHER_LETTERS.findall(_SYMBOL.sub("", text)) if run not in known)
+
+
+@lru_cache(maxsize=8)
+def _words_of_others(language: Language) -> frozenset[str]:
+    return _OTHERS - _grammar(language)
+
+
+@lru_cache(maxsize=8)
+def _telling_words(language: Language) -> frozenset[str]:
+    return frozenset(word for word in _grammar(language) if len(word) >= _TELLING)
 
 
 @lru_cache(maxsize=8)

@@ -8,7 +8,6 @@ from services.language.scripts import HAN_CHARACTER, LATIN
 
 _WORD = re.compile(f"[{LATIN}]+")
 _DIGIT = re.compile("[0-9]")
-_SPACE = re.compile(r"\s")
 
 _PER_HAN = 0.72
 _PER_WORD = 1.08
@@ -32,16 +31,16 @@ _CAUTION = 1.2
 
 def estimate_tokens(text: str) -> float:
     """Return about how many tokens a vocabulary of Chinese and English makes of a text; estimates add up."""
-    words = [len(word) for word in _WORD.findall(text)]
+    words = list(map(len, _WORD.findall(text)))
     letters = sum(words)
-    late = sum(min(length, _LONG_WORD) - _SHORT_WORD for length in words if length > _SHORT_WORD)
+    late = sum(length - _SHORT_WORD for length in words if length > _SHORT_WORD)
     stray = sum(length - _LONG_WORD for length in words if length > _LONG_WORD)
-    han = len(HAN_CHARACTER.findall(text))
+    han = 0 if text.isascii() else len(HAN_CHARACTER.findall(text))
     digits = len(_DIGIT.findall(text))
-    others = len(text) - letters - han - digits - len(_SPACE.findall(text))
+    others = sum(map(len, text.split())) - letters - han - digits
     return (
         len(words) * _PER_WORD
-        + late * _PER_LATE_LETTER
+        + (late - stray) * _PER_LATE_LETTER
         + stray * _PER_STRAY_LETTER
         + han * _PER_HAN
         + digits * _PER_DIGIT
