@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from services.kit import context
+from services.kit.concurrency import ahead
 from services.kit.errors import FailedPrecondition, TikuError
 from services.retrieval import messages
 from services.retrieval.domain.answering.answerer import Answerer
@@ -62,7 +63,8 @@ class RetrievalServicer(RetrievalServiceServicer):
         """Find the nearest chunks."""
         require_text("query", request.query)
         query = messages.leg_query(request.query, request.filter, request.limit or _DEFAULT_HITS)
-        hits = attributed(self._dense.name, await self._dense.find(query))
+        with ahead():
+            hits = attributed(self._dense.name, await self._dense.find(query))
         return pb.SearchResponse(hits=messages.hits_message(hits))
 
     async def Retrieve(self, request: pb.RetrieveRequest, _: object) -> pb.RetrieveResponse:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
 
-from neo4j import AsyncDriver
+import pytest
+from neo4j import AsyncDriver, AsyncManagedTransaction
 
+from services.kit.concurrency import ahead
+from services.retrieval.adapters.graphs import neo4j
 from services.retrieval.adapters.graphs.engines import engine_of
 from services.retrieval.adapters.graphs.neo4j import Neo4jGraphStore
 from services.retrieval.adapters.graphs.pulse import Pulse
+from services.retrieval.adapters.graphs.rows import Row, Rows
 from services.retrieval.domain.graph.cypher import rewrite
 from services.retrieval.values.graph import Table
 from tests.waiting import turns
@@ -67,3 +71,34 @@ async def test_reads_wait_here_for_an_engine_that_refuses_those_that_it_cannot_r
     engine.let_go.set()
     await asyncio.gather(*reads)
     assert engine.running == 20
+
+
+class Written:
+    """A transaction that notes its statements."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+
+    async def run(self, _: str, parameters: dict[str, Any]) -> Written:
+        self.rows.append(len(parameters["rows"]))
+        return self
+
+    def keys(self) -> list[str]:
+        return []
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        return
+        yield
+
+
+async def test_every_statement_that_adds_comes_after_the_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neo4j, "_GIVE_WAY_SECONDS", 60.0)
+    tx = Written()
+    entities: list[Row] = [{"id": str(number)} for number in range(250)]
+    rows = Rows(entities, sentences=[], mentions=[], relations=[], aliases=[], chunks=[])
+    with ahead():
+        adding = asyncio.create_task(neo4j._add(cast("AsyncManagedTransaction", tx), "alice", rows))
+        await turns()
+        assert not tx.rows
+    await adding
+    assert tx.rows == [100, 100, 50]

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 import pytest
 
 from services.kit import context
+from services.kit.concurrency import give_way
 from services.kit.errors import DataLoss, DeadlineExceeded, InvalidArgument, TikuError, Unavailable
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.ports import Leg, Reranker
 from services.retrieval.values.chunk import EmbeddedChunk, Filter, Hit, LegHit, LegQuery
 from tests.unit.retrieval.fakes import FakeLeg, chunk, hit, query
+from tests.waiting import turns
 
 OTHER = "00000000-0000-7000-8000-000000000002"
 
@@ -46,6 +48,22 @@ async def test_legs_run_at_the_same_time() -> None:
     found = await retriever(*legs, leg_timeout=10).retrieve(query("q"))
     assert [report.leg for report in found.legs] == ["a", "b", "c"]
     assert len(found.hits) == 3
+
+
+@pytest.mark.parametrize("error", [None, ValueError("a bug")])
+async def test_indexing_gives_way_while_a_leg_is_asked_and_no_longer(error: Exception | None) -> None:
+    class Watched(FakeLeg):
+        async def find(self, query: LegQuery) -> list[Hit]:
+            indexing = asyncio.create_task(give_way(60))
+            await turns()
+            waited.append((indexing, indexing.done()))
+            return await super().find(query)
+
+    waited: list[tuple[asyncio.Task[None], bool]] = []
+    await retriever(FakeLeg("good", [hit("a")]), Watched("watched", error=error)).retrieve(query("q"))
+    ((indexing, done),) = waited
+    assert not done
+    await indexing
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ from neo4j import (
 from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError, TransientError
 
 from services.kit import context, errors, tracing
+from services.kit.concurrency import give_way
 from services.kit.disk_room import DiskRoom
 from services.retrieval.adapters.graphs import statements
 from services.retrieval.adapters.graphs.engines import Engine, engine_of
@@ -72,8 +73,10 @@ _Work = Callable[[AsyncManagedTransaction], Awaitable[T]]
 
 _BATCH_SENTENCES = 500
 """Sentences that one transaction deletes: what it holds in memory does not grow with a document."""
-_STATEMENT_ROWS = 200
+_STATEMENT_ROWS = 100
 """Rows that one statement writes: a thousand mentions take 30 ms to put into its message."""
+_GIVE_WAY_SECONDS = 0.05
+"""Most that a statement that adds waits for questions: it takes the engine about as long."""
 _WALKED_SENTENCES = 1000
 """Sentences of one entity through which its neighbors are looked for."""
 _WALKED_ALTOGETHER = 20_000
@@ -573,9 +576,9 @@ async def _run(tx: AsyncManagedTransaction, text: str, **parameters: Any) -> Non
 async def _add(tx: AsyncManagedTransaction, owner: str, rows: Rows) -> None:
     # Entities first and in the order of their ids, as a deletion locks them.
     for some in _slices(rows.entities):
-        await _run(tx, statements.MERGE_ENTITIES, rows=some, owner=owner)
+        await _aside(tx, statements.MERGE_ENTITIES, rows=some, owner=owner)
     for some in _slices(rows.sentences):
-        await _run(tx, statements.MERGE_SENTENCES, rows=some)
+        await _aside(tx, statements.MERGE_SENTENCES, rows=some)
     for known, create, wanted in (
         (statements.KNOWN_MENTIONS, statements.CREATE_MENTIONS, rows.mentions),
         (statements.KNOWN_RELATIONS, statements.CREATE_RELATIONS, rows.relations),
@@ -584,19 +587,25 @@ async def _add(tx: AsyncManagedTransaction, owner: str, rows: Rows) -> None:
         if not wanted:
             continue
         ids = [row["id"] for row in (rows.sentences if wanted is rows.mentions else wanted)]
-        there = {row["id"] for row in await _rows_of(tx, known, ids=ids)}
+        there = {row["id"] for row in await _aside(tx, known, ids=ids)}
         for fresh in _slices([row for row in wanted if row["id"] not in there]):
-            made = (await _rows_of(tx, create, rows=fresh))[0]["n"]
+            made = (await _aside(tx, create, rows=fresh))[0]["n"]
             if made != len(fresh):
                 raise _OvertakenError(f"{len(fresh) - made} of {len(fresh)} rows found no entity")
     for some in _slices(rows.chunks):
-        await _run(tx, statements.MERGE_CHUNKS, rows=some)
+        await _aside(tx, statements.MERGE_CHUNKS, rows=some)
 
 
 def _slices(rows: list[Row]) -> Iterator[list[Row]]:
     """Yield rows in parts: the driver writes the parameters of one statement without giving the loop a turn."""
     for start in range(0, len(rows), _STATEMENT_ROWS):
         yield rows[start : start + _STATEMENT_ROWS]
+
+
+async def _aside(tx: AsyncManagedTransaction, text: str, **parameters: Any) -> list[Mapping[str, Any]]:
+    """Return the rows of a statement that adds, which comes after the questions that are under way."""
+    await give_way(_GIVE_WAY_SECONDS)
+    return await _rows_of(tx, text, **parameters)
 
 
 async def _delete(tx: AsyncManagedTransaction, owner: str, document_id: str) -> bool:

@@ -27,7 +27,7 @@ from qdrant_client import grpc as q
 from services.common.values import DocumentKind
 from services.kit import context, errors, tracing
 from services.kit.channels import service_config
-from services.kit.concurrency import gather, map_in_turns
+from services.kit.concurrency import gather, give_way, map_in_turns
 from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, Filter, Hit, SparseVector
 
 logger = logging.getLogger(__name__)
@@ -54,6 +54,8 @@ _BATCH_POINTS = 128
 _BATCH_CHARACTERS = 500_000
 """At most 2 MB of UTF-8, half of the 4 MB that a gRPC server takes by default."""
 _PARALLEL_CALLS = 8
+_GIVE_WAY_SECONDS = 0.1
+"""Most that a batch waits for questions: it takes an engine about as long."""
 _PAGE_POINTS = 256
 _LISTED_SECONDS = 1.0
 """Seconds for which a list of the collections serves searches."""
@@ -97,6 +99,7 @@ class QdrantVectorStore:
         for batch in _batches(chunks):
             points = await map_in_turns(partial(_to_point, owner), batch, aside=True)
             request = q.UpsertPoints(collection_name=collection, wait=True, points=points)
+            await give_way(_GIVE_WAY_SECONDS)
             try:
                 await self._call(self._points.Upsert, request)
             except errors.NotFound:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from services.kit.concurrency import map_in_turns
+from services.kit.concurrency import give_way, map_in_turns
 from services.kit.workers import WorkerPool
 from services.language.detection import LANGUAGES
 from services.language.search_terms import search_terms
@@ -14,6 +14,7 @@ from services.retrieval.domain.search.bm25 import passage_vector, passage_vector
 from services.retrieval.values.chunk import Chunk, SparseVector
 from services.retrieval.values.graph import Contribution
 
+_GIVE_WAY_SECONDS = 0.1
 _WORDS_SECONDS = 60.0
 """Most that the words of one request's chunks may take: a thousand chunks take a second, and a start two."""
 _FEW_CHARACTERS = 4_000
@@ -58,4 +59,5 @@ class PooledWordReader:
         """Read the texts together, in one worker."""
         if sum(map(len, texts)) <= _FEW_CHARACTERS:
             return await map_in_turns(passage_vector, texts, 1, aside=True)
+        await give_way(_GIVE_WAY_SECONDS)
         return await self._pool.run(passage_vectors, tuple(texts), timeout=_WORDS_SECONDS)

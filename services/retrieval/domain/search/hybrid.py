@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 
 from services.kit import context
+from services.kit.concurrency import ahead
 from services.kit.errors import (
     DataLoss,
     DeadlineExceeded,
@@ -185,8 +186,9 @@ def _followed(reranked: Sequence[Hit], others: Sequence[Hit]) -> list[Hit]:
 
 
 async def _within(seconds: float, work: Awaitable[list[Hit]]) -> list[Hit]:
-    async with asyncio.timeout(seconds):
-        return await work
+    with ahead():
+        async with asyncio.timeout(seconds):
+            return await work
 
 
 async def _run(leg: str, work: Awaitable[list[Hit]]) -> _Run:
