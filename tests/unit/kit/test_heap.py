@@ -9,8 +9,9 @@ import pytest
 from services.kit import heap
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def settled() -> None:
+    # Once: it walks all that the tests imported.
     # From where Python starts: the tests themselves run settled (tests/conftest.py), and do so again from here on.
     gc.unfreeze()
     gc.set_threshold(700, 10, 10)
