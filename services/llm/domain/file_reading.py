@@ -12,7 +12,7 @@ import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Self
@@ -70,6 +70,7 @@ class FileReader:
         self._open_shelf = open_shelf
         self._now = now
         self._deleting: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
 
     @classmethod
     @asynccontextmanager
@@ -81,11 +82,12 @@ class FileReader:
         open_shelf: OpenShelf,
         now: Callable[[], float] = time.time,
     ) -> AsyncIterator[Self]:
-        """Open a reader; deletions under way at the end of the block get a few seconds."""
+        """Open a reader; at the end of the block each deletion is tried once more, at once, within a few seconds."""
         reader = cls(complete, tables, providers, open_shelf, now)
         try:
             yield reader
         finally:
+            reader._closing.set()
             if reader._deleting:
                 _, late = await asyncio.wait(reader._deleting, timeout=_CLOSING_SECONDS)
                 for task in late:
@@ -187,7 +189,7 @@ class FileReader:
     async def _deleted(self, provider: Provider, name: str, file: ShelvedFile | None) -> None:
         """Delete a file by its id, or by its name where its upload had no answer, which says nothing of the file."""
         for wait in _DELETE_WAITS:
-            await asyncio.sleep(wait)
+            is_last = await self._closes_within(wait)
             try:
                 async with self._open_shelf(provider) as shelf:
                     known = file or await _named(shelf, name)
@@ -197,6 +199,15 @@ class FileReader:
             except TikuError as error:
                 extra = {"provider": provider.name, "error": str(error)}
                 logger.warning("a file could not be deleted yet", extra=extra)
+            if is_last:
+                return  # Whoever sweeps next deletes it.
+
+    async def _closes_within(self, seconds: float) -> bool:
+        """Wait for so many seconds, or less where the reader closes; return whether it does."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        return self._closing.is_set()
 
 
 class _Counted:

@@ -350,6 +350,20 @@ async def test_what_is_swept_are_tikus_own_old_files(provider: FileProvider) -> 
     assert len(provider.files) == len(others) - 1
 
 
+async def test_a_stop_looks_once_more_at_once_for_a_file_that_may_turn_up(
+    provider: FileProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.llm.domain.file_reading._DELETE_WAITS", (0.0, 1000.0, 1000.0))
+    like = _sweeper(provider, 0)
+    (described,) = like._providers()
+    async with FileReader.open(like._complete, like._tables, like._providers, HttpFileShelf.open) as reader:
+        reader._delete(described, "tiku-1.pdf", None)
+        await eventually(lambda: provider.steps == ["list"])
+        provider.keep("tiku-1.pdf")
+    assert provider.steps == ["list", "list", "delete"]
+    assert not provider.files
+
+
 _PROGRAM = """
 import asyncio, sys
 from contextlib import AsyncExitStack
