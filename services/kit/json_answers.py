@@ -12,6 +12,8 @@ from json_repair import repair_json
 
 from services.kit.texts import clean
 
+_KEYED = re.compile(r"[\w\"'”＂]\s*[:：]")
+"""A name in an object, as its first sign that it is one."""
 _OF_STRINGS = re.compile(r'["\\]')
 _OF_STRUCTURE = re.compile(r'["{}\[\]]')
 """The characters of JSON that its objects' ends depend on, within its strings and outside of them."""
@@ -21,6 +23,8 @@ _MOST_CHARACTERS = 65_536
 """An object of more is none: the longest that is asked for has a tenth of it."""
 _MOST_LEVELS = 32
 """Objects and lists inside each other."""
+_MOST_SKIPPED = 256
+"""Pairs of braces before an object."""
 _MOST_REPAIRED = 8_192
 """Characters of an object that is repaired: repair takes up to 5 ms for each thousand, on the loop."""
 _ENDED = re.compile(r"[\"”\]}\de](?:\s|`)*\Z")
@@ -36,17 +40,28 @@ class JsonObjectScanner:
         self._in_string = False
         self._escaped = False
         self._hopeless = False
+        self._skipped = 0
         self.closed = False
         self.length = 0
-        """Characters of the object so far."""
+        """Characters of the object so far, and of braces before it that hold none."""
 
     def feed(self, text: str) -> bool:
         """Take the next piece, and return whether nothing more is needed: the object is closed, or past its bounds."""
-        if self.closed or self._hopeless or not text:
-            return self.closed or self._hopeless
+        while text and not (self.closed or self._hopeless):
+            text = self._take(text)
+            if self.closed and not _KEYED.search("".join(self._object)):
+                # A set of numbers, `{}`, or braces of prose: what is asked for may come later.
+                self._object.clear()
+                self.closed = False
+                self._skipped += 1
+                self._hopeless = self._hopeless or self._skipped > _MOST_SKIPPED
+        return self.closed or self._hopeless
+
+    def _take(self, text: str) -> str:
+        """Take a piece up to where the object closes, and return what is behind that."""
         start = 0 if self._depth else text.find("{")
         if start < 0:
-            return False
+            return ""
         position, end = start, len(text)
         if self._escaped:
             self._escaped = False
@@ -70,7 +85,7 @@ class JsonObjectScanner:
         self._object.append(text[start:end])
         self.length += end - start
         self._hopeless = self._hopeless or self.length > _MOST_CHARACTERS
-        return self.closed or self._hopeless
+        return text[end:]
 
     def value(self) -> dict[str, Any]:
         """Return the object, repaired where it has to be and as it can be stored.

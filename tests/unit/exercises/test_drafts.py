@@ -201,7 +201,7 @@ def test_a_wrong_option_that_may_be_a_right_one_is_left_out() -> None:
 
 def test_a_wrong_option_that_is_written_twice_is_one() -> None:
     made = draft(QuestionKind.SINGLE_CHOICE, answer="更新快", distractors=["更新慢", "更新相同", "更新慢。"])
-    assert sorted(made.options) == sorted(["更新快", "更新慢。", "更新相同"])
+    assert sorted(made.options) == sorted(["更新快", "更新慢", "更新相同"])
     same = draft(QuestionKind.SINGLE_CHOICE, answer="更新快", distractors=["更新快", "更新慢", "更新相同"])
     assert len(same.options) == 4
 
@@ -230,3 +230,50 @@ def test_letters_before_options_are_cut_and_initials_stay(
     answer: str, distractors: list[str], options: set[str]
 ) -> None:
     assert {*draft(QuestionKind.SINGLE_CHOICE, answer=answer, distractors=distractors).options} == options
+
+
+@pytest.mark.parametrize(
+    ("answer", "distractors", "options"),
+    [
+        ("**Water**", ["Air", "Fire"], ["Air", "Fire", "Water"]),
+        ("Water (correct)", ["Air", "Fire"], ["Air", "Fire", "Water"]),
+        ("Water ✓", ["Air", "Fire ✗"], ["Air", "Fire", "Water"]),
+        ("水（正确答案）", ["火", "土"], ["火", "土", "水"]),
+        ("Water", ["B. Air", "C. Fire"], ["Air", "Fire", "Water"]),
+        ("选项A：水", ["选项B：火", "选项C：土"], ["水", "火", "土"]),
+        ("Option A: Water", ["Option B: Air", "Option C: Fire"], ["Air", "Fire", "Water"]),
+        ("- Water", ["- Air", "- Fire"], ["Air", "Fire", "Water"]),
+        ("It comes from water.", ["It comes from air", "It comes from fire"], None),
+        # No marks of a key.
+        ("-5", ["- 3", "5"], ["- 3", "-5", "5"]),
+        ("Yeast", ["B. subtilis", "C. elegans"], ["B. subtilis", "C. elegans", "Yeast"]),
+        ("Apple Inc.", ["Intel", "IBM"], ["Apple Inc.", "IBM", "Intel"]),
+        ("the correct (1905) theory", ["the aether", "the photon (light)"], None),
+    ],
+)
+def test_nothing_but_its_words_tells_the_right_option(
+    answer: str, distractors: list[str], options: list[str] | None
+) -> None:
+    made = draft(QuestionKind.SINGLE_CHOICE, answer=answer, distractors=distractors)
+    assert sorted(made.options) == sorted(options or [answer.rstrip("."), *distractors])
+
+
+@pytest.mark.parametrize(
+    ("written", "stem"),
+    [
+        ("1. Which gas do plants set free?", "Which gas do plants set free?"),
+        ("3、植物释放哪种气体？", "植物释放哪种气体？"),
+        ("第3题：植物释放哪种气体？", "植物释放哪种气体？"),
+        ("（单选题）植物释放哪种气体？", "植物释放哪种气体？"),
+        ("【题目】植物释放哪种气体？", "植物释放哪种气体？"),
+        ("(2 points) Which gas do plants set free?", "Which gas do plants set free?"),
+        ("Q: Which gas do plants set free?", "Which gas do plants set free?"),
+        # A number of the matter.
+        ("1.5 mol 氧气的质量是多少？", "1.5 mol 氧气的质量是多少？"),
+        ("12 个氧原子有多少个质子？", "12 个氧原子有多少个质子？"),
+        ("Q10 is a coenzyme of which process?", "Q10 is a coenzyme of which process?"),
+    ],
+)
+def test_a_question_is_without_its_number_and_kind(written: str, stem: str) -> None:
+    made = draft(QuestionKind.SINGLE_CHOICE, stem=written, answer="氧气", distractors=["氮气", "氢气"])
+    assert made.stem == stem

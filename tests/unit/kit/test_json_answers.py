@@ -127,3 +127,29 @@ def test_hostile_objects_are_read_within_a_bound_of_time(piece: str) -> None:
 def test_texts_are_cleaned(dirty: str, expected: str) -> None:
     assert clean(dirty) == expected
     assert clean(clean(dirty)) == clean(dirty)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "The set {1, 2, 3} is meant. ",
+        "An empty object {} is no answer. ",
+        "Braces of prose {as here} and {x | x > 0}. ",
+        "{}" * 200,
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_braces_without_a_name_are_no_object(before: str, size: int) -> None:
+    text = before + '{"a": {"b": "{}"}} {"c": 1}'
+    scanner = JsonObjectScanner()
+    for start in range(0, len(text), size):
+        if scanner.feed(text[start : start + size]):
+            break
+    assert scanner.value() == {"a": {"b": "{}"}}
+
+
+def test_many_empty_objects_end_at_the_bounds() -> None:
+    scanner = JsonObjectScanner()
+    assert scanner.feed("{}" * 40_000)
+    with pytest.raises(ValueError, match="object"):
+        scanner.value()

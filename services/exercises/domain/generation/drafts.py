@@ -31,6 +31,8 @@ _LEAST_OF_REFERENCE = 0.5
 """If the reference has a smaller share of a rubric point's words, the point is dropped."""
 _LONGEST_CUT = 40
 """Characters that a gap may stand for."""
+_LONGEST_ABBREVIATION = 5
+"""Characters of an abbreviation with its point."""
 
 
 def draft_of(answer: QuestionAnswer, *, passage: int, model: str, rng: random.Random) -> Draft:
@@ -142,22 +144,67 @@ _CLOSED = frozenset(")）】]、")
 """Marks that stand behind the letter of an option, and behind no initial: E. coli, B. Franklin."""
 
 
+_MARKED = re.compile(
+    r"\s*(?:[(（\[【]\s*(?:(?:the )?(?:correct|right|true|incorrect|wrong|false)(?: (?:answer|option))?"
+    r"|(?:正确|错误)(?:答案|选项|项)?|答案|对|错)\s*[)）\]】]|[✓✔☑✅✗✘❌])\s*$",
+    re.IGNORECASE,
+)
+"""What tells of an option whether it is the right one."""
+_BULLET = re.compile(r"^\s*[-•·*]\s+(?=\S)")
+_NAMED_LABEL = re.compile(r"^\s*(?:option|choice|answer|选项|答案)\s*(?=[(（]?[A-Ha-h1-8][)）.．、:：])", re.IGNORECASE)
+_END_MARK = re.compile(r"(?<=\w)[.。]$")
+
+
+def _unmarked(options: list[str]) -> list[str]:
+    """Return options without markup, bullets and marks of the key, and with one end or none, so that none stands out.
+
+    A dash before every option is a bullet; before one alone, it may be a minus.
+    """
+    plain = [_MARKED.sub("", _NAMED_LABEL.sub("", _plain(option))) for option in options]
+    if all(map(_BULLET.match, plain)):
+        plain = [_BULLET.sub("", option) for option in plain]
+    if not all(map(_END_MARK.search, plain)):
+        plain = [_END_MARK.sub("", option) if _is_sentence_end(option) else option for option in plain]
+    return plain
+
+
+def _is_sentence_end(option: str) -> bool:
+    """Return whether a point at an option's end is no part of its last word: Inc., U.S., et al."""
+    last = option.split()[-1] if option.split() else ""
+    return option.endswith("。") or (len(last) > _LONGEST_ABBREVIATION and "." not in last[:-1])
+
+
 def _bare(right: list[str], wrong: list[str]) -> tuple[list[str], list[str]]:
     """Return right and wrong options without the letters or numbers that some models write before them.
 
     A letter with a full stop or a colon is one if all options have theirs, from the first of the alphabet on, or if
     another option has one with a bracket.
     """
-    options = [*right, *wrong]
+    options = _unmarked([*right, *wrong])
     found = [_LETTER.match(option) for option in options]
     letters = [unicodedata.normalize("NFKC", letter["letter"]).upper() for letter in found if letter]
     first = ("ABCDEFGH", "12345678")[letters[0].isdigit() if letters else 0]
     in_order = len(letters) == len(options) > 1 and sorted(letters) == list(first[: len(options)])
-    cuts = in_order or any(letter and _is_label(option, letter) for option, letter in zip(options, found, strict=True))
+    cuts = (
+        in_order
+        or _misses_the_first(found, len(right))
+        or any(letter and _is_label(option, letter) for option, letter in zip(options, found, strict=True))
+    )
     bare = [
         option[letter.end() :] if letter and cuts else option for option, letter in zip(options, found, strict=True)
     ]
     return bare[: len(right)], bare[len(right) :]
+
+
+def _misses_the_first(found: list[re.Match[str] | None], right: int) -> bool:
+    """Return whether all wrong options have letters in a row, and the right ones none: these would tell the key."""
+    letters = [letter["letter"].upper() for letter in found[right:] if letter]
+    told = not any(found[:right]) and len(letters) == len(found) - right > 1
+    return (
+        told
+        and "".join(sorted(letters)) in "ABCDEFGH"
+        and all(letter is None or not letter.string[letter.end()].islower() for letter in found)
+    )
 
 
 def _is_label(option: str, letter: re.Match[str]) -> bool:
@@ -231,7 +278,12 @@ _LEAST_SHARED = 0.5
 def _label() -> re.Pattern[str]:
     """Compile what some models write before a text: the name of its field, in any language."""
     labels = "|".join(language.writing.labels for language in LANGUAGES)
-    return re.compile(rf"^(?:{labels})\s*(?:\d+\s*)?[:：]\s*", re.IGNORECASE)
+    # A number with a point and a space is the question's; one with a unit behind it begins a sentence.
+    return re.compile(
+        rf"^(?:(?:(?:{labels}|Q)\s*(?:\d+\s*)?[:：]|[(（【\[](?:{labels}|\d+\s?分|\d+ (?:points?|marks?))[)）】\]]"
+        r"|第\s?\d+\s?题[:：.、]?|Q?\d{1,2}(?:[、)）]|[.．](?=\s+\D)))\s*)+(?=\S)",
+        re.IGNORECASE,
+    )
 
 
 _MARKUP = re.compile(
@@ -241,9 +293,13 @@ _MARKUP = re.compile(
 _THOUGHTS = re.compile(r"<((?:\w+:)?think(?:ing)?|thought|reasoning)>.*?</\1>", re.DOTALL)
 
 
+def _plain(text: str) -> str:
+    return _MARKUP.sub("", _THOUGHTS.sub("", text)).strip()
+
+
 def unlabeled(text: str) -> str:
-    """Return a text without markup, thoughts, and the name of its field that some models write around it."""
-    plain = _MARKUP.sub("", _THOUGHTS.sub("", text)).strip()
+    """Return a text without markup, thoughts, and the name or number of its field that some models write before it."""
+    plain = _plain(text)
     return _label().sub("", plain) or plain
 
 
