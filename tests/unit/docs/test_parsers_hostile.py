@@ -115,6 +115,12 @@ def test_pdf_with_a_password(tmp_path: Path) -> None:
     assert error.reason is ParseReason.ENCRYPTED_FILE
 
 
+def test_a_damaged_pdf_after_one_with_a_password_needs_none(tmp_path: Path) -> None:
+    refusal(pdf_file("secret"), PDF, tmp_path)
+    without_pages = pdf_file().replace(b"/Pages ", b"/Pagex ")
+    assert refusal(without_pages, PDF, tmp_path).reason is ParseReason.CORRUPT_FILE
+
+
 def test_office_file_with_a_password(tmp_path: Path) -> None:
     compound = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000)
     assert refusal(compound, DOCX, tmp_path).reason is ParseReason.ENCRYPTED_FILE

@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
-from itertools import accumulate, groupby, islice, pairwise, repeat
+from itertools import accumulate, count, groupby, islice, pairwise, repeat
 from mmap import ACCESS_READ, mmap
-from operator import itemgetter, sub
+from operator import add, itemgetter, sub
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,7 +48,6 @@ _MAYBE_SCRIPT = re.compile(r"[0-9+\-−]")
 _SPACE_AT_CJK_PUNCTUATION = re.compile("(?<=[，。；：！？、（《〈「『【]) +| +(?=[，。；：！？、）》〉」』】])")
 """Full-width punctuation holds its own space; where fonts change beside it, pdfium adds another one."""
 _SPACES = re.compile(" +")
-_WORDS_BEFORE_SPACES = re.compile("[^ ]+ ")
 _SCRIPT_SIZE = 0.85
 _FIELD_SIZE = 12.0
 """The size, in points, in which the text of a form's field is taken to be set where its box is high enough."""
@@ -98,6 +97,9 @@ def _check_end(path: Path) -> None:
 
 
 def _open(path: Path) -> Any:
+    # Pdfium says nothing of some damaged files, and what it said last may be of another one; of no bytes it says that
+    # they are damaged.
+    pdfium.FPDF_LoadMemDocument(b"", 0, None)
     try:
         return pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
@@ -386,9 +388,9 @@ def _add_around_spaces(run: _Run, befores: list[int], afters: list[int]) -> None
         befores += (offset + begin - 1 for begin, _ in spans)
         afters += (offset + end for _, end in spans)
         return
-    words = accumulate(map(len, _WORDS_BEFORE_SPACES.findall(text)), initial=offset)
-    next(words)
-    behind = list(words)
+    words = text.split(" ")
+    words.pop()
+    behind = list(map(add, accumulate(map(len, words)), count(offset + 1)))
     befores += map(sub, behind, repeat(2))
     afters += behind
 
