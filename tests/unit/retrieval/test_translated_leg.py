@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from services.kit.errors import ResourceExhausted
-from services.language.lexicon import Lexicon
+from services.language.lexicon import Lexicon, Translations
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.domain.search.bm25 import passage_vector, translated_vector
 from services.retrieval.domain.search.fusion import attributed, fuse
@@ -51,6 +51,28 @@ async def test_a_question_finds_what_says_its_words_in_the_other_language(
 ) -> None:
     found = await (await leg(texts)).find(query(question))
     assert [one.chunk.text for one in found] == [texts[best]]
+
+
+async def test_each_question_that_waited_for_the_lexicon_is_translated_in_a_turn_of_its_own() -> None:
+    turn = 0
+    translated: list[int] = []
+
+    class Watched(Lexicon):
+        def translations(self, text: str, code: str) -> Translations:
+            translated.append(turn)
+            return LEXICON.translations(text, code)
+
+    async def count() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    across = await leg(ENGLISH, lambda: Watched([]))
+    counting = asyncio.create_task(count())
+    await asyncio.gather(*(across.find(query("光合作用")) for _ in range(20)))
+    counting.cancel()
+    assert len(set(translated)) == len(translated) == 20
 
 
 @pytest.mark.parametrize(

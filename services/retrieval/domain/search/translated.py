@@ -42,6 +42,7 @@ class TranslatedRetriever:
         self._patience_seconds = patience_seconds
         self._reading: asyncio.Future[Lexicon] | None = None
         self._waited_for_until = 0.0
+        self._turn = asyncio.Lock()
 
     async def find(self, query: LegQuery) -> list[Hit]:
         """Return the chunks in another language that say most of the question's words, best first.
@@ -49,11 +50,7 @@ class TranslatedRetriever:
         `score` is that of `reread`.
         """
         lexicon = await self._read()
-        translations = (
-            _translations(lexicon, query.text)
-            if len(query.text) < _LONG
-            else await asyncio.to_thread(_translations, lexicon, query.text)
-        )
+        translations = await self._translated(lexicon, query.text)
         if not translations:
             return []
         words = translated_vector(translations.values())
@@ -64,6 +61,14 @@ class TranslatedRetriever:
         said = Said(translations)
         says = await map_in_turns(lambda hit: said.by(hit.chunk.text), foreign)
         return reread(foreign, says)
+
+    async def _translated(self, lexicon: Lexicon, text: str) -> Translations:
+        if len(text) >= _LONG:
+            return await asyncio.to_thread(_translations, lexicon, text)
+        # All that wait for the lexicon go on at once: each gets a turn of the loop to itself.
+        async with self._turn:
+            await asyncio.sleep(0)
+            return _translations(lexicon, text)
 
     async def _read(self) -> Lexicon:
         """Return the lexicon; one thread reads it, however many questions wait or are given up.
