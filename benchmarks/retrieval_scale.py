@@ -35,6 +35,11 @@ SIZES = (1_000, 10_000, 50_000)
 CALLERS = 50
 ROUNDS = 3
 ROUND_SECONDS = 3.0
+QUIET_SECONDS = 15.0
+"""An engine that did nothing for so long has no work left: the vector engine indexes in a pause of ten seconds."""
+MOST_SETTLING_SECONDS = 600.0
+BUSY_SHARE = 0.1
+"""Of a core: an engine that works takes more."""
 RATE = 10.0
 """Questions a second beside indexing."""
 STEADY_SECONDS = 10.0
@@ -169,6 +174,19 @@ class Bench:
             row += [f"{1e3 * (after[name] - before[name]) / count:.1f}" for name in (part, "service graph")]
             row += [f"{memory:.0f}", f"{1e3 * memory / size:.1f}", f"{1e3 * disk / size:.1f}"]
             yield f"| {' | '.join(row)} |"
+
+    async def settle(self) -> str:
+        """Wait until the engines have done what work they left for a pause, and say how long they computed for it."""
+        started, before = time.perf_counter(), self._cpu()
+        quiet_since, last = started, before
+        while time.perf_counter() < min(quiet_since + QUIET_SECONDS, started + MOST_SETTLING_SECONDS):
+            await asyncio.sleep(1)
+            now = self._cpu()
+            if any(now[part] - last[part] > BUSY_SHARE for part in self._parts):
+                quiet_since = time.perf_counter()
+            last = now
+        cpu = ", ".join(f"{part} {last[part] - before[part]:.1f} s" for part in self._parts)
+        return f"{self.size:,} passages: work left after growth took {quiet_since - started:.0f} s; CPU time: {cpu}"
 
     async def compare(self, legs: str) -> str:
         """Return the row of `Retrieve` beside the same queries straight to the engines."""
@@ -344,6 +362,7 @@ async def run(options: argparse.Namespace) -> AsyncIterator[str]:
             yield f"\n{GROWTH_HEADER}"
             async for row in bench.grow(size):
                 yield row
+            yield f"\n{await bench.settle()}"
             yield f"\n{QUERY_HEADER}"
             for legs in asked:
                 yield await bench.compare(legs)
