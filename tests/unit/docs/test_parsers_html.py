@@ -425,3 +425,46 @@ def test_the_link_to_a_heading_is_no_part_of_it(heading: str, read: Reader) -> N
 )
 def test_a_cell_of_a_table_of_data_may_hold_a_list(table: str, text: str, read: Reader) -> None:
     assert read(f"<table>{table}</table>").text == text
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("<p>The capital of Peru is <input type=text>.</p>", "The capital of Peru is ____."),
+        ("<li>水的化学式是<input name=a1>。</li>", "水的化学式是 ____。"),
+        (
+            "<p>Ice <select><option>…</option><option>floats</option><option>sinks</option></select> on water.</p>",
+            "Ice ____ (floats / sinks) on water.",
+        ),
+        # Fields of forms, which ask the reader for other things.
+        ("<p>Ice floats.</p><form><label>Name <input></label></form>", "Ice floats.\n\nName"),
+        ("<p>Ice floats.</p><div>Find <input placeholder=Search></div>", "Ice floats.\n\nFind"),
+        ("<p>Ice floats. <input type=submit value=Check><input type=hidden value=1></p>", "Ice floats."),
+    ],
+)
+def test_a_field_within_a_sentence_is_a_gap(read: Reader, source: str, text: str) -> None:
+    assert read(source).text == text
+
+
+def test_a_drawings_title_is_not_the_documents(read: Reader) -> None:
+    assert read("<p>Ice <svg><title>A chart</title></svg> floats.</p>").title != "A chart"
+
+
+def test_what_is_invisible_is_passed_over(read: Reader) -> None:
+    source = "<p style='visibility: hidden'>The key is B.</p><p style='overflow:hidden'>Ice floats.</p>"
+    assert read(source).text == "Ice floats."
+
+
+def test_the_end_of_an_ordinal_is_no_exponent(read: Reader) -> None:
+    assert read("<p>On the 1<sup>st</sup> of May, x<sup>n</sup> grew.</p>").text == "On the 1st of May, xⁿ grew."
+
+
+def test_an_empty_element_of_xhtml_ends_where_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text(
+        '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">'
+        '<head><title>Ice</title><script src="a"/></head>'
+        '<body><p>Ice <a id="n1"/>floats.</p><p>Iron sinks.</p></body></html>',
+        encoding="utf-8",
+    )
+    assert parse(path, HTML).text == "Ice floats.\n\nIron sinks."

@@ -386,3 +386,35 @@ def test_what_stands_too_deep_to_be_read_is_refused(line: str, tmp_path: Path) -
     with pytest.raises(ParseError) as caught:
         parse_bytes(f"# Title\n\n{line}\n", MARKDOWN, tmp_path)
     assert (caught.value.reason, caught.value.metadata["limit"]) == (ParseReason.TOO_COMPLEX, "100")
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("> [!NOTE]\n> Ice floats on water.", "Ice floats on water."),
+        (":::tip\nIce floats on water.\n:::", "Ice floats on water."),
+        ("See [[Ice|frozen water]] and [[Clouds]].", "See frozen water and Clouds."),
+        ("水是==生命之源==，化学式是H~2~O。", "水是生命之源，化学式是H₂O。"),
+        ("The area is 5 m^2^ and the ion is Ca^2+^.", "The area is 5 m² and the ion is Ca²⁺."),
+        # None of these is a mark of anything.
+        ("In R, x[[1]] is a column, and y[[a, b]] is no link.", "In R, x[[1]] is a column, and y[[a, b]] is no link."),
+        ("If x==1 and y==2 then a == b and c == d.", "If x==1 and y==2 then a == b and c == d."),
+        ("From 5~10~15 and 2^3^2 to 2^3 and 2^5.", "From 5~10~15 and 2^3^2 to 2^3 and 2^5."),
+        ("Code `H~2~O` and `[[x y]]` stay.", "Code H~2~O and [[x y]] stay."),
+        ("!!! That is loud.", "!!! That is loud."),
+    ],
+)
+def test_marks_beside_commonmark(source: str, text: str, tmp_path: Path) -> None:
+    assert parse_bytes(source, MARKDOWN, tmp_path).text == text
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("1. What floats?\n   A. Ice\n   B. Iron\n   C. Lead", "1. What floats?\nA. Ice\nB. Iron\nC. Lead"),
+        ("哪种物质浮在水面上？\nA、冰\nB、铁", "哪种物质浮在水面上？\nA、冰\nB、铁"),
+        ("It was seen by\nB. Franklin and others.", "It was seen by B. Franklin and others."),
+    ],
+)
+def test_options_stand_on_lines_of_their_own(source: str, text: str, tmp_path: Path) -> None:
+    assert parse_bytes(source, MARKDOWN, tmp_path).text == text

@@ -29,7 +29,11 @@ _BLOCKS = frozenset(
 )
 _FLUSHING = _BLOCKS | _HEADINGS | {"ul", "ol", "li", "figcaption", "pre"}
 _LINES_OF_CODE = _FLUSHING - {"td", "th"}
-_SPECIAL = frozenset({"sup", "sub", "br", "math", "script", "img"})
+_SPECIAL = frozenset({"sup", "sub", "br", "math", "script", "img", "input", "select"})
+_SHOWN_THOUGH_INVISIBLE = frozenset({"script", "input", "select"})
+"""A script for MathJax holds a formula, and a field within a sentence is a gap."""
+_AROUND_FIELD = frozenset({"p", "li", "td", "dd", "dt", "div", "span"})
+_TYPED = frozenset({"", "text", "number"})
 _TEX_ENCODING = re.compile(r"(?:application/x-|text/)?(?:la)?tex", re.IGNORECASE)
 _TEX_IMAGE = re.compile(r"(?<![a-z])(?:latex|tex|eeimg|math|equation|formula)(?![a-z])", re.IGNORECASE)
 _TEX_ADDRESS = re.compile(r"[?&](?:tex|latex|chl)=|latex\.(?:codecogs|php)|/latex/|mathtex|mimetex", re.IGNORECASE)
@@ -118,12 +122,24 @@ def declared_charset(data: bytes) -> str:
 def write_html(source: str, builder: DocumentBuilder) -> None:
     """Write the blocks of a page, whose title becomes that of the document."""
     _check_markup(source, builder)
-    tree = LexborHTMLParser(source)
-    title = tree.css_first("title")
+    tree = LexborHTMLParser(_with_end_tags(source))
+    # A drawing within the page has a title, too.
+    title = tree.css_first("head title")
     builder.title = title.text(deep=True) if title is not None else ""
     content = find_content(tree, builder)
     if content is not None:
         _Writer(builder, content).write()
+
+
+_XHTML = re.compile(
+    r"\s*(?:<\?xml\b|<!DOCTYPE html PUBLIC [^>]*XHTML)[^<]*(?:<!DOCTYPE[^>]*>\s*)?(?:<html\b)?", re.IGNORECASE
+)
+_SELF_CLOSED = re.compile(r"<(script|style|title|iframe|textarea|a|div|span|p|td|em|i|b|strong|sup|sub)\b([^<>]*)/>")
+
+
+def _with_end_tags(source: str) -> str:
+    """Return XHTML whose elements without content have an end tag; to HTML, `<script/>` goes on to the end."""
+    return _SELF_CLOSED.sub(r"<\1\2></\1>", source) if _XHTML.match(source) else source
 
 
 def write_fragment(source: str, builder: DocumentBuilder) -> None:
@@ -198,8 +214,7 @@ class _Writer:
         if tag == "-text":
             self._inline.append(node.text(deep=False))
             return False
-        # A script for MathJax holds a formula.
-        if tag.startswith("-") or self._is_passed_over(node, "" if tag == "script" else tag):
+        if tag.startswith("-") or self._is_passed_over(node, "" if tag in _SHOWN_THOUGH_INVISIBLE else tag):
             return False
         if tag in _SPECIAL:
             self._add_special(node, tag)
@@ -458,6 +473,8 @@ def _special(node: LexborNode, tag: str, gone: Set[int]) -> str:
         return _FORCED_BREAK
     if tag == "script":
         return _script(node)
+    if tag in {"input", "select"}:
+        return _field(node, tag)
     if tag == "math":
         return _formula(node)
     if tag == "img":
@@ -467,6 +484,21 @@ def _special(node: LexborNode, tag: str, gone: Set[int]) -> str:
         return subscript(text)
     # `[1]` as a superscript is a reference mark, not part of the sentence.
     return "" if text.startswith("[") else superscript(text)
+
+
+def _field(node: LexborNode, tag: str) -> str:
+    """Return the gap that a field within a sentence is, with what may be chosen; nothing for a field of a form."""
+    attributes, above = node.attributes, node.parent
+    if above is None or above.tag not in _AROUND_FIELD or attributes.get("placeholder"):
+        return ""
+    beside = "".join(
+        child.text(deep=False) for child in islice(above.iter(include_text=True), _MOST_PIECES) if child.tag == "-text"
+    )
+    if not beside.strip() or (tag == "input" and (attributes.get("type") or "").lower() not in _TYPED):
+        return ""
+    options = [" ".join(option.text(deep=True).split()) for option in node.css("option")[:_FEW]]
+    chosen = " / ".join(option for option in options if any(map(str.isalnum, option)))
+    return f" {LINE} ({chosen})" if chosen else f" {LINE}"
 
 
 def _is_drawn_gap(node: LexborNode, tag: str) -> bool:

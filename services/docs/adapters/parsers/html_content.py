@@ -28,6 +28,7 @@ _FURNITURE_WORDS = re.compile(
     r"|relatednews|related-?\w+|newsletter-?\w+|sidebar-?\w+|teaser-?\w+|comments?-?\w+)(?![a-z])"
 )
 _NOT_SHOWN = re.compile(r"(?<![\w-])display\s*:\s*none", re.IGNORECASE)
+_INVISIBLE_STYLE = re.compile(r"(?<![\w-])visibility\s*:\s*(?:hidden|collapse)", re.IGNORECASE)
 _SLUG_WORD = re.compile(r"[^\W_]+")
 _LEAST_HYPHENS = 2
 """Lists of comments and of related pages have headings of two words."""
@@ -151,7 +152,7 @@ def _is_anchored_section(node: LexborNode, attributes: Mapping[str, str | None])
 
 def hidden_elements(body: LexborNode) -> set[int]:
     """Return the identities of elements that are not shown; a page that a program shows may hide its body."""
-    found = body.css("[hidden], [aria-hidden=true], [style*=none i]")
+    found = body.css("[hidden], [aria-hidden=true], [style*=none i], [style*=visibility i]")
     return {node.mem_id for node in found if node.mem_id != body.mem_id and _is_hidden(node.attributes)}
 
 
@@ -164,7 +165,8 @@ def _is_hidden(attributes: Mapping[str, str | None]) -> bool:
     if "hidden" in attributes or attributes.get("aria-hidden") == "true":
         return True
     # A formula's source is hidden where a picture of it is shown.
-    not_shown = _NOT_SHOWN.search(attributes.get("style") or "") is not None
+    style = attributes.get("style") or ""
+    not_shown = _NOT_SHOWN.search(style) is not None or _INVISIBLE_STYLE.search(style) is not None
     return not_shown and "math" not in (attributes.get("class") or "")
 
 

@@ -19,6 +19,7 @@ from mdit_py_plugins.texmath import texmath_plugin
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.encoding import read_text
 from services.docs.adapters.parsers.html import write_fragment
+from services.docs.adapters.parsers.markup import subscript, superscript
 from services.docs.values.parsed_document import BlockKind
 from services.language.scripts import join_lines
 
@@ -194,13 +195,40 @@ def _open_tables(text: str) -> int:
     return sum(-1 if closing else 1 for closing in _TABLE_TAG.findall(text))
 
 
+_OPTION = re.compile(r"[(（]?([A-H])[.．、)）:：]\s?(?=\S)")
+_CALLOUT = re.compile(r"\[![A-Za-z]+\][+-]?\s*|:{3,}\s*\{?[\w-]*\}?\s*|!{3}\+?\s+[\w-]+\s*(?=[\"“]|$)")
+_EXTENSIONS = (
+    (re.compile(r"!\[\[[^\[\]]*\]\]"), ""),
+    (re.compile(r"(?<![\w\])])\[\[(?:[^\[\]|,]*\|)?([^\[\]|,]*[^\W\d][^\[\]|,]*)\]\]"), r"\1"),
+    (re.compile(r"(?<![A-Za-z0-9_=)\]])==(?=\S)([^=]+?)(?<=\S)==(?![A-Za-z0-9_=(])"), r"\1"),
+    (re.compile(r"(?<=[A-Za-z)])~(\d{1,3}[+-]?)~"), lambda found: subscript(found[1])),
+    (re.compile(r"(?<=[\w)])\^([\w+-]{1,8})\^(?![\w(])"), lambda found: superscript(found[1])),
+)
+"""What Obsidian, Pandoc and Typora write beside CommonMark: links, marked text, indices and exponents.
+
+Neither x[[1]] nor x==1, y==2 nor 5~10~15 nor 2^3^2 is any of these.
+"""
+
+
+def _shown(text: str, *, first: bool) -> str:
+    """Return a text without marks that CommonMark does not know; `first` is where a note says its kind."""
+    if first or text.startswith(":::"):
+        text = _CALLOUT.sub("", text, count=1) if _CALLOUT.match(text) else text
+    for pattern, shown in _EXTENSIONS:
+        text = pattern.sub(shown, text)
+    return text
+
+
 def inline_text(token: Token) -> str:
     """Return the visible text of an inline token: link texts, image descriptions and code, without markup."""
     text = ""
     broken = False
+    expected = "A"
     for child in token.children or ():
         match child.type:
-            case "text" | "code_inline" | "math":
+            case "text":
+                piece = _shown(child.content, first=not text)
+            case "code_inline" | "math":
                 piece = child.content
             case "math_inline" | "math_single" | "math_inline_double":
                 piece = f"${child.content.strip()}$"
@@ -215,6 +243,12 @@ def inline_text(token: Token) -> str:
                 continue
             case _:
                 continue
+        option = _OPTION.match(piece) if broken else None
+        if option is not None and option[1] == expected:
+            # Options of a question stand on lines of their own.
+            expected = chr(ord(expected) + 1)
+            text, broken = f"{text}\n{piece}", False
+            continue
         text = join_lines(text, piece) if broken and piece else text + piece
         broken = broken and not piece
     return text

@@ -29,8 +29,18 @@ def joined_items(texts: Sequence[str], bulleted: Sequence[bool]) -> str:
     return line
 
 
+_ENDINGS = frozenset({"st", "nd", "rd", "th"})
+"""Raised behind a number in English: 1st."""
+
+
+_ENDINGS = frozenset({"st", "nd", "rd", "th"})
+"""What English raises behind a number: 1st."""
+
+
 def superscript(text: str) -> str:
-    """Write `text` in Unicode's superscripts where all of it exists in them, else as `^text`."""
+    """Write `text` in Unicode's superscripts where all of it exists in them, else as `^text`; ordinals' ends as is."""
+    if text.strip() in _ENDINGS:
+        return text
     return _raised(text, _SUPERSCRIPTS, "^")
 
 
