@@ -446,6 +446,14 @@ def test_a_field_within_a_sentence_is_a_gap(read: Reader, source: str, text: str
     assert read(source).text == text
 
 
+def test_a_mark_that_leads_to_a_note_is_no_part_of_the_sentence(read: Reader) -> None:
+    source = (
+        "<p>Ice floats<a epub:type='noteref' href='#n'>1</a> on water<a role=doc-noteref href='#m'>2</a>, as "
+        "<a href='#x'>wood</a> does.</p>"
+    )
+    assert read(source).text == "Ice floats on water, as wood does."
+
+
 def test_a_drawings_title_is_not_the_documents(read: Reader) -> None:
     assert read("<p>Ice <svg><title>A chart</title></svg> floats.</p>").title != "A chart"
 

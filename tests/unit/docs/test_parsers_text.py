@@ -418,3 +418,24 @@ def test_marks_beside_commonmark(source: str, text: str, tmp_path: Path) -> None
 )
 def test_options_stand_on_lines_of_their_own(source: str, text: str, tmp_path: Path) -> None:
     assert parse_bytes(source, MARKDOWN, tmp_path).text == text
+
+
+@pytest.mark.parametrize(
+    ("source", "headings"),
+    [
+        (
+            "第一章 雪夜\n那一夜下着大雪。\n第二章 清晨\n天亮了。\n第二章说的是清晨的事。",
+            ["第一章 雪夜", "第二章 清晨"],
+        ),
+        ("第一节 力\n力是物体对物体的作用。\n1.1 定义\n由于吸引而受到的力。", ["第一节 力", "1.1 定义"]),
+        ("一、选择题\n1. 水是什么？\nA. 冰\nB. 火\n二、填空题\n1. 铁是____。", ["一、选择题", "二、填空题"]),
+        ("Chapter 1\nIt was late.\nChapter 2\nIt was early.", ["Chapter 1", "Chapter 2"]),
+        # Parts of sentences and of lists.
+        ("It was late.\nSection 3 says so\nand goes on in the next line.", []),
+        ("措施有：\n一、加强领导\n二、增加投入", []),
+        ("The rules are told in\nSection 3 of the law", []),
+    ],
+)
+def test_headings_that_no_blank_line_parts_from_their_text(source: str, headings: list[str], tmp_path: Path) -> None:
+    found = blocks(parse_bytes(source, TEXT, tmp_path))
+    assert [text for kind, _, text in found if kind is BlockKind.HEADING] == headings

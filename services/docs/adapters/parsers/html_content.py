@@ -34,6 +34,8 @@ _LEAST_HYPHENS = 2
 """Lists of comments and of related pages have headings of two words."""
 _NEVER_FURNITURE = frozenset({"html", "body", "main", "article", "p", "h1", "h2", "h3", "h4", "h5", "h6"})
 _NOTE_TYPES = frozenset({"footnote", "endnote", "rearnote", "doc-footnote", "doc-endnote"})
+_NOTE_MARKS = "a[role=doc-noteref], a[epub\\:type~=noteref], a[role=doc-backlink]"
+"""Numbers in a text that lead to notes, and back (EPUB 3, DPUB-ARIA)."""
 _LINK_GROUPS = frozenset({"ul", "ol", "div", "section", "table", "p", "aside", "dl", "header"})
 _SUSPECT_SHARE = 0.4
 """What holds as much of a page's text outside links is content whatever its class says."""
@@ -153,7 +155,8 @@ def _is_anchored_section(node: LexborNode, attributes: Mapping[str, str | None])
 def hidden_elements(body: LexborNode) -> set[int]:
     """Return the identities of elements that are not shown; a page that a program shows may hide its body."""
     found = body.css("[hidden], [aria-hidden=true], [style*=none i], [style*=visibility i]")
-    return {node.mem_id for node in found if node.mem_id != body.mem_id and _is_hidden(node.attributes)}
+    hidden = {node.mem_id for node in found if node.mem_id != body.mem_id and _is_hidden(node.attributes)}
+    return hidden | {node.mem_id for node in body.css(_NOTE_MARKS)}
 
 
 def is_displayed(attributes: Mapping[str, str | None]) -> bool:

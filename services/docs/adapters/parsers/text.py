@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
@@ -12,6 +13,7 @@ from services.docs.adapters.parsers.wrapping import is_soft_break, margin_of, pa
 from services.docs.values.parsed_document import BlockKind
 from services.language.folding import normalize
 
+_ENDS = frozenset('。！？!?.…；;”"’)）')
 _UNDERLINE = re.compile(r"={3,}|-{3,}")
 
 
@@ -29,7 +31,24 @@ def write_text(source: str, builder: DocumentBuilder) -> None:
     paragraphs = paragraphs_of(source)
     margin = margin_of(paragraphs)
     for lines in paragraphs:
-        _write(lines, margin, builder)
+        for part in _parts(lines, margin):
+            _write(part, margin, builder)
+
+
+def _parts(lines: list[str], margin: int) -> Iterator[list[str]]:
+    """Yield the lines of a paragraph, anew from each heading on that no blank line parts from what it follows."""
+    start = 0
+    for number in range(1, len(lines)):
+        before, line = lines[number - 1], lines[number]
+        under_heading = start == number - 1 and heading_level(before)
+        ended = before.rstrip()[-1:] in _ENDS or under_heading or is_list_item(before.strip())
+        if not ended or not heading_level(line) or is_soft_break(before, line, margin):
+            continue
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        if not (following.lstrip()[:1].islower() or is_soft_break(line, following, margin)):
+            yield lines[start:number]
+            start = number
+    yield lines[start:]
 
 
 def _write(lines: list[str], margin: int, builder: DocumentBuilder) -> None:
