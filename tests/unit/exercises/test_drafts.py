@@ -247,6 +247,7 @@ def test_letters_before_options_are_cut_and_initials_stay(
         # No marks of a key.
         ("-5", ["- 3", "5"], ["- 3", "-5", "5"]),
         ("Yeast", ["B. subtilis", "C. elegans"], ["B. subtilis", "C. elegans", "Yeast"]),
+        ("print(True)", ["print(False)", "not(right)"], ["not(right)", "print(False)", "print(True)"]),
         ("Apple Inc.", ["Intel", "IBM"], ["Apple Inc.", "IBM", "Intel"]),
         ("the correct (1905) theory", ["the aether", "the photon (light)"], None),
     ],

@@ -145,7 +145,8 @@ _CLOSED = frozenset(")）】]、")
 
 
 _MARKED = re.compile(
-    r"\s*(?:[(（\[【]\s*(?:(?:the )?(?:correct|right|true|incorrect|wrong|false)(?: (?:answer|option))?"
+    r"\s{0,4}(?:(?<![A-Za-z0-9_])[(（\[【]\s{0,4}"
+    r"(?:(?:the )?(?:correct|right|true|incorrect|wrong|false)(?: (?:answer|option))?"
     r"|(?:正确|错误)(?:答案|选项|项)?|答案|对|错)\s*[)）\]】]|[✓✔☑✅✗✘❌])\s*$",
     re.IGNORECASE,
 )
