@@ -39,6 +39,7 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
     if settings.migrate:
         await migrate(dsn, SCHEMA, MIGRATIONS, max_wait=MAX_WAIT_SECONDS)
     queue = PgQueuerJobQueue(dsn, workers=settings.docs_index_jobs, heartbeat=settings.docs_job_heartbeat_seconds)
+    queue.prepare()
     stores = await stack.enter_async_context(
         PostgresStores.open(
             dsn,

@@ -18,6 +18,7 @@ from services.kit.loop_lag import LoopLagMonitor
 from services.kit.metrics_page import export_metrics, process_registry
 from services.kit.rpc_metrics import RpcMetrics
 from services.kit.settings import ServiceSettings
+from services.kit.threads import start_threads
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 Build = Callable[[SettingsT, AsyncExitStack], Awaitable[server.App]]
@@ -45,6 +46,7 @@ async def serve(settings: SettingsT, build: Build[SettingsT], beside: Beside | N
     async with AsyncExitStack() as process:
         if settings.blockbuster:
             process.enter_context(no_blocking_calls())
+        await start_threads()
         # Before the app is built, which may wait for a database.
         await asyncio.to_thread(addresses.check, settings.listen)
         calls, lag = RpcMetrics(), LoopLagMonitor()

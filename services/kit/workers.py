@@ -54,6 +54,8 @@ class WorkerPool:
         # To start a process blocks, and to the kernel the end of the *thread* that started a process is the end of its
         # parent. So one thread, which lasts as long as the pool, starts them all.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="worker-starter")
+        # The thread starts with its first work, and its starter waits for it: better now than in the midst of calls.
+        self._starter.submit(_nothing)
         self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
         self._all: set[_Worker] = set()
         self._starting: set[asyncio.Task[None]] = set()
@@ -222,6 +224,10 @@ async def _within(cpu_seconds: float, worker: _Worker, work: asyncio.Future[R], 
 def _poll_seconds(left: float) -> float:
     """Return when to look again at work that may run for `left` seconds more."""
     return min(max(left, _LEAST_POLL_SECONDS), _MOST_POLL_SECONDS)
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def _loaded(_: Callable[..., object]) -> None:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import cast
 
+import anyio
 import asyncpg
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
 from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver, Driver
@@ -57,6 +58,10 @@ class PgQueuerJobQueue:
     heartbeat: float = 15.0
     attempts: int = 10
     first_retry: float = 1.0
+
+    def prepare(self) -> None:
+        """Load what pgqueuer needs for a job's context; with the first job, that would hold the loop for 40 ms."""
+        anyio.CancelScope()
 
     async def enqueue_in(self, connection: Connection, job: Job, delay: float = 0.0) -> None:
         """Insert a job within the transaction of `connection`; it exists only if that commits."""
