@@ -709,3 +709,20 @@ def test_a_part_of_a_line_that_shows_nothing_is_no_cell() -> None:
     assert (
         PrintedLine("left", 72, 210, 700, 710, 10.0).with_cells((Cell("left", 72, 100), Cell("", 200, 210))).cells == ()
     )
+
+
+def test_text_that_is_larger_than_most_of_a_form_is_no_heading() -> None:
+    small = [
+        line(f"Field {number} of the form, with a rule that says what belongs there", 700 - 12 * number, size=9.0)
+        for number in range(30)
+    ]
+    words = (
+        "the agency found that the child was safe in the home of the family and closed the case after the assessment"
+    )
+    large = [
+        line(f"{number} {words} {'of it ' * (number % 2 * 3)}".strip(), 300 - 13 * number, size=11.0)
+        for number in range(8)
+    ]
+    found = blocks(laid_out([*small, *large]))
+    assert BlockKind.HEADING not in {kind for kind, _ in found}
+    assert sum(words in text for _, text in found) == 1

@@ -72,6 +72,8 @@ _PAIR = re.compile(r"[^\s:：]+(?: [^\s:：]+){0,2}(?:: |：)\S")
 _HEADING_RATIO = 1.12
 _NUMBERED = re.compile(r"[（(]?\d{1,3}(?:\.\d{1,3})*[.)）、]?\s*[^\d\s]")
 _LONGEST_HEADING = 120
+_LONG_SHARE = 0.2
+"""The least share of longer lines in a size that is no heading's."""
 _DEEPEST_INDENT = 3.0
 _LABEL_RATIO = 0.92
 _LONGEST_LABEL = 50
@@ -369,6 +371,7 @@ class _Styles:
         self.large_size = self.body_size * _HEADING_RATIO
         """The least in which headings are set that stand among text."""
         self._bold_is_special = sum(len(line.text) if line.bold else -len(line.text) for line in lines) < 0
+        self._of_text = _sizes_of_text(lines)
         sizes = {line.size for line in lines if self._is_large(line)}
         self._levels = {size: level for level, size in enumerate(sorted(sizes, reverse=True), start=1)}
 
@@ -385,9 +388,16 @@ class _Styles:
         return level and len(self._levels) + level
 
     def _is_large(self, line: PrintedLine) -> bool:
-        return (
-            line.size >= self.large_size and len(line.text) <= _LONGEST_HEADING and sum(map(str.isalpha, line.text)) > 1
-        )
+        if line.size < self.large_size or len(line.text) > _LONGEST_HEADING or line.size in self._of_text:
+            return False
+        return sum(map(str.isalpha, line.text)) > 1
+
+
+def _sizes_of_text(lines: list[PrintedLine]) -> set[float]:
+    """Return the sizes in which lines are longer than headings are, as what is filled into a form of small print."""
+    long = Counter(line.size for line in lines if len(line.text) > _LONGEST_HEADING)
+    all_lines = Counter(line.size for line in lines) if long else long
+    return {size for size, count in long.items() if count >= max(_LEAST_ROWS, _LONG_SHARE * all_lines[size])}
 
 
 def _drafts(columns: Sequence[list[PrintedLine]], styles: _Styles) -> Iterator[_Draft]:
