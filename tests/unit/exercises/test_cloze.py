@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
@@ -19,9 +18,8 @@ from services.language.detection import LANGUAGES
 from services.language.en import ENGLISH
 from services.language.folding import fold, normalize
 from services.language.zh import CHINESE
+from tests.shared import XQUAD
 from tests.unit.exercises.fakes import material
-
-XQUAD = Path(__file__).parents[4] / "shared" / "data" / "xquad"
 
 
 def drafts_of(passages: tuple[Passage, ...], count: int, seed: int) -> dict[QuestionKind, list[Draft]]:
@@ -85,7 +83,7 @@ def test_every_kind_is_made_from_two_pages_and_passes_every_check(language: str,
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.skipif(not XQUAD.is_dir(), reason="XQuAD is not beside the repository (shared/data/xquad)")
+@pytest.mark.skipif(not XQUAD.is_dir(), reason=f"no XQuAD: set XQUAD to its folder (not {XQUAD})")
 def test_encyclopedia_articles_give_right_questions(language: str) -> None:
     articles = json.loads((XQUAD / f"xquad.{language}.json").read_text(encoding="utf-8"))["data"]
     made = repeated = 0
