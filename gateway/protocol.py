@@ -81,6 +81,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Bytes that came after the answer was complete."""
         self._watched = _Watched(self.loop.time())
         self._when_lost: Callable[[], None] | None = None
+        self._responding: _Responding | None = None
 
     @property
     def body_has_come(self) -> bool:
@@ -108,16 +109,20 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a client in, or refuse it when too many are connected."""
         super().connection_made(transport)
-        self._responding = cast(asyncio.Transport, _Responding(transport, self.end))
+        self._responding = _Responding(transport, self.end)
         if problem := self._guard.admit(self):
             self.refuse(problem)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the client."""
+        """Forget the client, and its last request: they would hold each other until the collector finds them."""
         super().connection_lost(exc)
         self._guard.forget(self)
         if self._when_lost is not None:
             self._when_lost()
+        # What still answers has all that it needs. These are None before the first request as well.
+        self.cycle = self.scope = None  # type: ignore[assignment]
+        self._responding = None
+        self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, in slices."""
@@ -167,7 +172,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._heads += 1
         self.scope[CONNECTION] = self  # type: ignore[literal-required]
         super().on_headers_complete()
-        self.cycle.transport = self._responding
+        self.cycle.transport = cast(asyncio.Transport, self._responding)
         self._in_body = True
         # The fields of a trailer would join those of the head, which the request may have been judged by.
         self.headers = []

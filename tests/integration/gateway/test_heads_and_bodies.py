@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 import time
 import urllib.error
@@ -15,6 +16,7 @@ import orjson
 import pytest
 
 from gateway.app import running
+from gateway.protocol import GuardedProtocol
 from gateway.uploads import PIECE_BYTES
 from tests.fakes.grpc_services import fake_services
 from tests.integration.gateway.conftest import Stack, settings_for
@@ -132,6 +134,19 @@ async def test_a_trailer_is_no_header(stack: Stack) -> None:
 async def test_requests_in_a_row_are_answered_in_order(stack: Stack) -> None:
     seen = await sent(stack.url, (HEAD + b"\r\n") * 5 + b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", until=6)
     assert seen.statuses == [200] * 5 + [404]
+
+
+async def test_a_connection_that_ended_is_forgotten_without_the_collector(stack: Stack) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for request in (POST + b"Content-Length: %d\r\n\r\n" % len(CHAT) + CHAT, b"GET /healthz HTTP/1.1\r\n\r\n" * 3):
+            await sent(stack.url, request + b"nonsense\r\n\r\n")
+        stack.script.pause = 30
+        await ended(await held(stack, 1, JSON))
+        await eventually(lambda: not [one for one in gc.get_objects() if type(one) is GuardedProtocol])
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(
