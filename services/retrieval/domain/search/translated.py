@@ -50,7 +50,11 @@ class TranslatedRetriever:
         `score` is that of `reread`.
         """
         lexicon = await self._read()
-        translations = await self._translated(lexicon, query.text)
+        translations = (
+            _translations(lexicon, query.text)
+            if len(query.text) < _LONG
+            else await asyncio.to_thread(_translations, lexicon, query.text)
+        )
         if not translations:
             return []
         words = translated_vector(translations.values())
@@ -61,14 +65,6 @@ class TranslatedRetriever:
         said = Said(translations)
         says = await map_in_turns(lambda hit: said.by(hit.chunk.text), foreign)
         return reread(foreign, says)
-
-    async def _translated(self, lexicon: Lexicon, text: str) -> Translations:
-        if len(text) >= _LONG:
-            return await asyncio.to_thread(_translations, lexicon, text)
-        # All that wait for the lexicon go on at once: each gets a turn of the loop to itself.
-        async with self._turn:
-            await asyncio.sleep(0)
-            return _translations(lexicon, text)
 
     async def _read(self) -> Lexicon:
         """Return the lexicon; one thread reads it, however many questions wait or are given up.
@@ -82,6 +78,9 @@ class TranslatedRetriever:
             self._waited_for_until = loop.time() + self._patience_seconds
         if not reading.done():
             await asyncio.wait([reading], timeout=max(0.0, self._waited_for_until - loop.time()))
+        # All that waited go on at once, with it or without: each gets a turn of the loop to itself.
+        async with self._turn:
+            await asyncio.sleep(0)
         if not reading.done():
             raise ResourceExhausted("The dictionary is being read.", reason=LEG_BUSY, retry_after=1.0)
         return reading.result()
