@@ -171,8 +171,8 @@ class _NotedGraph(Neo4jGraphStore):
 
     straight: Straight
 
-    async def _read(self, work: Any) -> Any:
-        return await super()._read(lambda tx: work(_NotedTransaction(tx, self.straight)))
+    async def _read(self, work: Any, *, alone: bool = False) -> Any:
+        return await super()._read(lambda tx: work(_NotedTransaction(tx, self.straight)), alone=alone)
 
 
 @dataclass(frozen=True)

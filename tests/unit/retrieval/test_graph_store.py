@@ -41,6 +41,10 @@ class Engine:
         await self.let_go.wait()
         return Table((), (), truncated=False)
 
+    async def run(self, *_: Any) -> Written:
+        await self.execute_read(self.run)
+        return Written()
+
     async def answer(self) -> None:
         pass
 

@@ -13,24 +13,28 @@ as long as a mention leads to it. Every node carries its owner, and an edge ties
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import enum
 import logging
 import random
 import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain, count
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from neo4j import (
+    READ_ACCESS,
     AsyncDriver,
     AsyncGraphDatabase,
     AsyncManagedTransaction,
+    AsyncResult,
     AsyncSession,
     NotificationMinimumSeverity,
+    Query,
     unit_of_work,
 )
 from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError, TransientError
@@ -106,6 +110,28 @@ _ROWS, _QUERY_ROWS = 1000, 20
 _TOO_LARGE = re.compile(r"in-heap|heap budget|queryMaxHeap")
 
 logger = logging.getLogger(__name__)
+
+
+class _Kind(enum.Enum):
+    """What a transaction is for."""
+
+    WRITES = enum.auto()
+    READS = enum.auto()
+    READS_ALONE = enum.auto()
+    """One statement of the store's own, without a transaction around it."""
+    ASKED = enum.auto()
+    """A caller's statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """Runs one statement without a transaction around it; it has `seconds`."""
+
+    session: AsyncSession
+    seconds: float
+
+    async def run(self, text: str, parameters: dict[str, Any]) -> AsyncResult:
+        return await self.session.run(Query(text, timeout=self.seconds), parameters)
 
 
 class Neo4jGraphStore:
@@ -364,7 +390,7 @@ class Neo4jGraphStore:
             return Table(columns, tuple(rows), truncated=False)
 
         try:
-            return await self._call(run, writes=False, asked=True)
+            return await self._call(run, _Kind.ASKED)
         except _StatementError as error:
             raise errors.InvalidArgument(
                 "The statement cannot be run: the engine does not understand it, a value is of the wrong type, or more "
@@ -391,35 +417,33 @@ class Neo4jGraphStore:
             raise errors.disk_full()
 
     async def _read_rows(self, text: str, **parameters: Any) -> list[Mapping[str, Any]]:
-        return await self._read(lambda tx: _rows_of(tx, text, **parameters))
+        # A statement alone needs no transaction around it, which is two more messages to the engine and back.
+        return await self._read(lambda tx: _rows_of(tx, text, **parameters), alone=True)
 
     async def _write_rows(self, text: str, **parameters: Any) -> list[Mapping[str, Any]]:
         return await self._write(lambda tx: _rows_of(tx, text, **parameters))
 
-    async def _read(self, work: _Work[T]) -> T:
-        return await self._call(work, writes=False)
+    async def _read(self, work: _Work[T], *, alone: bool = False) -> T:
+        return await self._call(work, _Kind.READS_ALONE if alone else _Kind.READS)
 
     async def _write(self, work: _Work[T]) -> T:
-        return await self._call(work, writes=True)
+        return await self._call(work, _Kind.WRITES)
 
-    async def _call(self, work: _Work[T], *, writes: bool, asked: bool = False) -> T:
-        """Run a transaction; one that another came in the way of, or whose connection broke, is run again.
-
-        A caller `asked` for its statement.
-        """
+    async def _call(self, work: _Work[T], kind: _Kind) -> T:
+        """Run a transaction; one that another came in the way of, or whose connection broke, is run again."""
         limit = context.time_for(self._timeout, share=0.9)
-        operation = "write" if writes else "read"
+        operation = "write" if kind is _Kind.WRITES else "read"
         with tracing.span(f"graph {operation}", "CLIENT", {"db.system.name": "neo4j", "db.operation.name": operation}):
-            return await self._run_again(work, limit, writes, asked)
+            return await self._run_again(work, limit, kind)
 
-    async def _run_again(self, work: _Work[T], limit: float, writes: bool, asked: bool) -> T:
+    async def _run_again(self, work: _Work[T], limit: float, kind: _Kind) -> T:
         """Run a transaction until it is neither overtaken nor broken off, for `limit` seconds at most."""
         try:
             # One that has not answered yet may be starting because of this call.
             async with self._pulse.watched(limit) if self._engine else asyncio.timeout(limit):
                 for attempt in count():
                     try:
-                        return await self._attempt(unit_of_work(timeout=limit)(work), writes, asked)
+                        return await self._attempt(work, limit, kind)
                     except (DriverError, Neo4jError, OSError, _OvertakenError) as error:
                         if not self._may_pass(error, attempt):
                             raise _translated(error) from error
@@ -437,14 +461,22 @@ class Neo4jGraphStore:
             return attempt < _ATTEMPTS or (self._engine is None and _is_opening(error))
         return not isinstance(error, Neo4jError) and (self._engine is None or attempt < _CONNECTIONS)
 
-    async def _attempt(self, work: _Work[T], writes: bool, asked: bool) -> T:
+    async def _attempt(self, work: _Work[T], limit: float, kind: _Kind) -> T:
         await self._ready()
-        async with contextlib.AsyncExitStack() as stack:
-            slots = self._writers if writes else self._queries if asked else self._readers
-            await stack.enter_async_context(slots)
-            opened = self._driver.session(database=self._database, fetch_size=_QUERY_ROWS if asked else _ROWS)
-            session = await stack.enter_async_context(opened)
-            return await (session.execute_write(work) if writes else session.execute_read(work))
+        slots = {_Kind.WRITES: self._writers, _Kind.ASKED: self._queries}.get(kind, self._readers)
+        fetch_size = _QUERY_ROWS if kind is _Kind.ASKED else _ROWS
+        async with (
+            slots,
+            self._driver.session(
+                database=self._database, fetch_size=fetch_size, default_access_mode=READ_ACCESS
+            ) as session,
+        ):
+            if kind is _Kind.READS_ALONE:
+                return await work(cast("AsyncManagedTransaction", _Alone(session, limit)))
+            transaction = unit_of_work(timeout=limit)(work)
+            return await (
+                session.execute_write(transaction) if kind is _Kind.WRITES else session.execute_read(transaction)
+            )
 
     async def _ready(self) -> Engine:
         """Return the engine; at the first call, bring its schema up to date."""
