@@ -726,3 +726,15 @@ def test_text_that_is_larger_than_most_of_a_form_is_no_heading() -> None:
     found = blocks(laid_out([*small, *large]))
     assert BlockKind.HEADING not in {kind for kind, _ in found}
     assert sum(words in text for _, text in found) == 1
+
+
+def test_words_far_back_and_a_little_lower_are_another_line(tmp_path: Path) -> None:
+    canvas = Canvas(str(tmp_path / "page.pdf"), pagesize=A4)
+    canvas.setFont("Helvetica", 10)
+    for number in range(5):
+        canvas.drawString(72, 700 - 14 * number, f"Line {number} of a text that is as wide as the page where it stands")
+    canvas.drawString(300, 500, "what stands at the right ")
+    canvas.drawString(72, 496, "a note at the left")
+    canvas.save()
+    lines = parse(tmp_path / "page.pdf", PDF).text.split("\n")
+    assert {"what stands at the right", "a note at the left"} <= set(lines)

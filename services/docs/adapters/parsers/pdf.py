@@ -49,6 +49,10 @@ _SPACE_AT_CJK_PUNCTUATION = re.compile("(?<=[，。；：！？、（《〈「�
 """Full-width punctuation holds its own space; where fonts change beside it, pdfium adds another one."""
 _SPACES = re.compile(" +")
 _SCRIPT_SIZE = 0.85
+_JUMP_EMS = 8.0
+"""How far back, in ems, the next word begins where it is on another line."""
+_LEFTWARDS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+"""Hebrew and Arabic letters."""
 _FIELD_SIZE = 12.0
 """The size, in points, in which the text of a form's field is taken to be set where its box is high enough."""
 _FILLED = re.compile("(?<=[\U00010000-\U0010ffff])\0")
@@ -332,12 +336,17 @@ def _spaced(glyphs: list[_Glyph], size: float) -> str:
 def _printed(chars: PageChars, runs: Sequence[_Run]) -> Iterator[PrintedLine]:
     """Yield the lines of the runs that show something; what is asked of their characters is asked at once."""
     samples = _samples(chars, runs)
+    spaces = _Spaces.of(chars, runs)
+    parted = _without_jumps(chars.text, runs, spaces, [size * _JUMP_EMS for size, _ in samples])
+    if len(parted) > len(runs):
+        yield from _printed(chars, parted)
+        return
     numbers = _small_numbers(chars, runs, samples)
     sampled = [sample for _, sample in samples]
     (lefts,), (rights,) = chars.edges([run.begin for run in runs], LEFT), chars.edges([run.end for run in runs], RIGHT)
     tops, bottoms = chars.edges(sampled, TOP, BOTTOM)
     fonts = chars.fonts(sampled)
-    gaps = _wide_gaps(chars, runs, [size * CELL_GAP_EMS for size, _ in samples])
+    gaps = _wide_gaps(runs, spaces, [size * CELL_GAP_EMS for size, _ in samples])
     for at, (run, (size, _)) in enumerate(zip(runs, samples, strict=True)):
         scripts = [script for number in numbers.get(at, ()) if (script := _script(chars, run, number, size))]
         text = _shown(run.text, 0, len(run.text), scripts) + ("-" if run.raw[-1] == "\ufffe" else "")
@@ -358,16 +367,33 @@ class _Gap(NamedTuple):
     right: float
 
 
-def _wide_gaps(chars: PageChars, runs: Sequence[_Run], widths: Sequence[float]) -> Mapping[int, list[_Gap]]:
+class _Spaces(NamedTuple):
+    """The white space between the words of runs: the characters before and after each, and their edges."""
+
+    befores: Sequence[int]
+    afters: Sequence[int]
+    lefts: Sequence[float]
+    rights: Sequence[float]
+    spans: Sequence[float]
+    ends: Sequence[int]
+    """The place behind the last of each run."""
+
+    @classmethod
+    def of(cls, chars: PageChars, runs: Sequence[_Run]) -> _Spaces:
+        """Ask for all of them at once."""
+        befores: list[int] = []
+        afters: list[int] = []
+        ends = []
+        for run in runs:
+            _add_around_spaces(run, befores, afters)
+            ends.append(len(afters))
+        (lefts,), (rights,) = chars.edges(befores, RIGHT), chars.edges(afters, LEFT)
+        return cls(befores, afters, lefts, rights, list(map(sub, rights, lefts)), ends)
+
+
+def _wide_gaps(runs: Sequence[_Run], spaces: _Spaces, widths: Sequence[float]) -> Mapping[int, list[_Gap]]:
     """Return the gaps between words that are wider than the width given for their run, by the run's place."""
-    befores: list[int] = []
-    afters: list[int] = []
-    ends = []
-    for run in runs:
-        _add_around_spaces(run, befores, afters)
-        ends.append(len(afters))
-    (lefts,), (rights,) = chars.edges(befores, RIGHT), chars.edges(afters, LEFT)
-    spans = list(map(sub, rights, lefts))
+    befores, afters, lefts, rights, spans, ends = spaces
     found = {}
     for at, (begin, end, width) in enumerate(zip([0, *ends], ends, widths, strict=False)):
         if begin < end and max(spans[begin:end]) > width:
@@ -378,6 +404,28 @@ def _wide_gaps(chars: PageChars, runs: Sequence[_Run], widths: Sequence[float]) 
                 if spans[gap] > width
             ]
     return found
+
+
+def _without_jumps(text: str, runs: Sequence[_Run], spaces: _Spaces, widths: Sequence[float]) -> list[_Run]:
+    """Return the runs, parted where the next word stands farther back than the width given for the run.
+
+    Pdfium takes the next line for the same one where both stand almost as high. What is written from right to left goes
+    back with each word.
+    """
+    parted: list[_Run] = []
+    for run, begin, end, width in zip(runs, [0, *spaces.ends], spaces.ends, widths, strict=False):
+        if begin == end or not min(spaces.spans[begin:end]) < -width < 0.0:
+            parted.append(run)
+            continue
+        first = run.offset
+        for before, after, span in zip(*(row[begin:end] for row in (spaces[0], spaces[1], spaces[4])), strict=True):
+            # An accent may be drawn behind the words that it belongs to.
+            is_line = any(map(str.isalnum, run.text[after - run.offset :]))
+            if span < -width and is_line and not _LEFTWARDS.search(text[before] + text[after]):
+                parted += filter(None, (_run(run.raw[first - run.offset : before + 1 - run.offset], first),))
+                first = after
+        parted += filter(None, (_run(run.raw[first - run.offset :], first),))
+    return parted
 
 
 def _add_around_spaces(run: _Run, befores: list[int], afters: list[int]) -> None:
