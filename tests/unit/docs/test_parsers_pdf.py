@@ -591,6 +591,23 @@ def test_chinese_through_pdfium(tmp_path: Path) -> None:
     assert (parsed.text, parsed.language) == ("牛顿第一定律，又称惯性定律。", "zh")
 
 
+@pytest.mark.parametrize(
+    ("font", "text"),
+    [
+        ("STSong-Light", "春眠不觉晓，处处闻啼鸟。"),
+        ("MSung-Light", "牛頓第一運動定律，又稱慣性定律。"),
+        ("HeiseiMin-W3", "光合成は植物が行う反応です。"),
+        ("HYSMyeongJo-Medium", "광합성은식물의반응이다"),
+    ],
+)
+def test_characters_of_a_font_that_no_machine_has_to_have(tmp_path: Path, font: str, text: str) -> None:
+    pdfmetrics.registerFont(UnicodeCIDFont(font))
+    path = tmp_path / "a.pdf"
+    # Each is a text of its own, as programs write that place every character.
+    draw(path, *[(72 + 12 * place, 700, character) for place, character in enumerate(text)], font=font)
+    assert parse(path, PDF).text == text
+
+
 def test_exponents_and_indices(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     canvas = Canvas(str(path), pagesize=A4)

@@ -21,11 +21,14 @@ from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.markup import subscript, superscript
 from services.docs.adapters.parsers.outline import RULES
 from services.docs.adapters.parsers.pdf_chars import BOTTOM, LEFT, RIGHT, TOP, PageChars
+from services.docs.adapters.parsers.pdf_fonts import use_own_fonts
 from services.docs.adapters.parsers.pdf_layout import CELL_GAP_EMS, Cell, PrintedLine, PrintedPage, write_layout
 from services.docs.adapters.parsers.pdf_work import check_work
 from services.docs.values.parsed_document import ParseError, ParseReason
 from services.language.folding import normalize
 from services.language.legibility import has_wrong_letters
+
+use_own_fonts()
 
 _END_MARK = b"%%EOF"
 _OBJECT = re.compile(rb"\b\d{1,10}\s+\d{1,5}\s+obj\b")
