@@ -18,11 +18,13 @@ from services.retrieval.adapters.clients.llm import (
     RETRIED,
     LlmChatModel,
     LlmEmbedder,
+    LlmJudge,
     LlmModelDirectory,
     LlmReranker,
 )
 from services.retrieval.adapters.stores.qdrant_completion import CompletingVectorStore
 from services.retrieval.adapters.workers import pooled
+from services.retrieval.domain.answering.answerability import AnswerabilityCheck
 from services.retrieval.domain.answering.answerer import Answerer
 from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
 from services.retrieval.domain.answering.groundedness import GroundednessCheck
@@ -101,6 +103,11 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
         ExtractiveAnswerer(embedder),
         GroundednessCheck(embedder, centering, calibrations),
         Reading(LlmModelDirectory(llm)),
+        answerability=AnswerabilityCheck(
+            LlmJudge(llm), await asyncio.to_thread(toml.load_judges), settings.retrieval_rerank_timeout_seconds
+        )
+        if settings.retrieval_answer_judged
+        else None,
         context_tokens=settings.retrieval_answer_context_tokens,
         answer_tokens=settings.retrieval_answer_max_tokens,
     )

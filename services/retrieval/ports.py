@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
-from services.retrieval.values.chat import ChatFinish, ChatRequest, ServedModel
+from services.retrieval.values.chat import ChatFinish, ChatRequest, ServedModel, Verdict
 from services.retrieval.values.chunk import (
     Chunk,
     EmbeddedChunk,
@@ -128,6 +128,17 @@ class ChatModel(Protocol):
 
         Raises:
             FailedPrecondition: no model is configured (reason NO_CHAT_PROVIDER).
+        """
+
+
+class Judge(Protocol):
+    """A chat model that is asked for one word alone: yes or no."""
+
+    async def judge(self, question: str, text: str) -> Verdict:
+        """Return how likely the text holds the answer.
+
+        Raises:
+            FailedPrecondition: no model is configured that tells (reason NO_RERANK_PROVIDER).
         """
 
 

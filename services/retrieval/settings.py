@@ -103,6 +103,11 @@ class RetrievalSettings(ServiceSettings):
     )
     retrieval_answer_max_tokens: int = Field(512, ge=16, description="Most tokens of an answer.")
     retrieval_answer_timeout_seconds: float = Field(300.0, gt=0, description="Most that writing an answer may take.")
+    retrieval_answer_judged: bool = Field(
+        False,
+        description="Have the chat model judge whether what it answered from holds an answer; needs the llm service's"
+        " TIKU_RERANK_ADAPTER=yes_no.",
+    )
     retrieval_answer_warm_up: bool = Field(
         False,
         description="Have the chat model read at the start what every answer begins with: for one that keeps it.",

@@ -56,6 +56,9 @@ _OF_OWN_CHAT_MODEL = {
     "TIKU_EXERCISES_MODEL_EXPLAINS": "false",
 }
 """Variables, where nobody sets them, with the chat model that runs on this machine."""
+_OF_OWN_JUDGE = {"TIKU_RERANK_ADAPTER": "yes_no", "TIKU_RETRIEVAL_ANSWER_JUDGED": "true"}
+"""And where nothing else reranks."""
+_RERANKERS = ("TIKU_RERANK_BASE_URL", "TIKU_RERANK_MODEL_PATH")
 
 STATE_FILE = "stack.json"
 """The file in `run/` that says what runs where, what is down, and whether the disk is full."""
@@ -374,7 +377,8 @@ class _Launch:
             engines[LLAMA] = chat.spec
             environment["TIKU_LLM_BASE_URL"] = chat.base_url
             environment["TIKU_LLM_MODEL"] = chat.model
-            for variable, value in _OF_OWN_CHAT_MODEL.items():
+            judged = {} if any(map(os.environ.get, _RERANKERS)) else _OF_OWN_JUDGE
+            for variable, value in (_OF_OWN_CHAT_MODEL | judged).items():
                 environment[variable] = os.environ.get(variable, value)
         if name := local_embedding_model(self._options):
             folder = await _model(name, "or set TIKU_EMBED_BASE_URL to a server's address")

@@ -18,10 +18,14 @@ from tiku.llm.v1.llm_pb2_grpc import LlmServiceServicer, add_LlmServiceServicer_
 
 
 @contextlib.asynccontextmanager
-async def llm_service(provider: ScriptedProvider | None) -> AsyncIterator[Channel]:
-    """A channel to an llm service that asks `provider` for everything, once a call; with None, it has no provider."""
+async def llm_service(provider: ScriptedProvider | None, *, judging: bool = False) -> AsyncIterator[Channel]:
+    """A channel to an llm service that asks `provider` for everything, once a call; with None, it has no provider.
+
+    `judging` has its chat model rerank.
+    """
     values: dict[str, Any] = {"llm_providers_file": None, "embed_model_path": None, "llm_attempts": 1}
     values["drain_seconds"] = 0.2
+    values["rerank_adapter"] = "yes_no" if judging else "http"
     for kind in ("llm", "embed", "rerank"):
         values[f"{kind}_base_url"] = provider.base_url if provider else ""
         values[f"{kind}_model"] = "scripted" if provider else ""

@@ -48,6 +48,16 @@ class Calibration:
     translated: Evidence | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class JudgeCalibration:
+    """The figures of a chat model as judge: `least` is the least share of "yes" that passes, by a question's language.
+
+    A language that is missing was not measured.
+    """
+
+    least: Mapping[str, float]
+
+
 class Calibrations:
     """Calibrations by the name of their model."""
 

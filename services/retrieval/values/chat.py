@@ -42,6 +42,16 @@ class ServedModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a model says when it is asked whether a text holds the answer to a question."""
+
+    yes: float
+    """How much likelier it says yes than no, from 0 to 1."""
+    model: str
+    usage: TokenUsage
+
+
+@dataclass(frozen=True, slots=True)
 class ChatFinish:
     """The end of a streamed answer: what it cost, which model answered, whether a limit cut it."""
 

@@ -9,9 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 from services.language.detection import LANGUAGES
-from services.retrieval.values.calibration import Calibration, Calibrations, Evidence, Vector
+from services.retrieval.values.calibration import Calibration, Calibrations, Evidence, JudgeCalibration, Vector
 
 FOLDER = Path(__file__).parent
+_JUDGES = FOLDER / "judges"
 CODES = tuple(language.code for language in LANGUAGES)
 
 
@@ -19,6 +20,11 @@ def load() -> Calibrations:
     """Read every calibration that ships."""
     files = sorted(FOLDER.glob("*.toml"))
     return Calibrations({file.stem: _calibration(tomllib.loads(file.read_text("utf-8"))) for file in files})
+
+
+def load_judges() -> dict[str, JudgeCalibration]:
+    """Read the calibration of every chat model that ships, by the model's name."""
+    return {file.stem: JudgeCalibration(tomllib.loads(file.read_text("utf-8"))["least"]) for file in _JUDGES.iterdir()}
 
 
 def _calibration(data: dict[str, Any]) -> Calibration:

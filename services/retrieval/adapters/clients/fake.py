@@ -1,4 +1,4 @@
-"""An embedder, a reranker and a chat model without a service, for tests: they do as they are told."""
+"""An embedder, a reranker, a judge and a chat model without a service, for tests: they do as they are told."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
 from services.common.values import TokenUsage
-from services.retrieval.values.chat import ChatFinish, ChatRequest, ServedModel
+from services.retrieval.values.chat import ChatFinish, ChatRequest, ServedModel, Verdict
 from services.retrieval.values.chunk import QueryEmbedding
 
 
@@ -38,6 +38,23 @@ class FakeReranker:
         asked = set(query.casefold().split())
         scores = [len(asked & set(text.casefold().split())) / max(1, len(asked)) for text in texts]
         return sorted(enumerate(scores), key=lambda scored: -scored[1])
+
+
+@dataclass
+class FakeJudge:
+    """Says yes by the share of the question's words that a text holds. With an error, raises it."""
+
+    model: str = "scripted"
+    error: Exception | None = None
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    async def judge(self, question: str, text: str) -> Verdict:
+        """Judge a text at 7 and 1 tokens."""
+        self.asked.append((question, text))
+        if self.error is not None:
+            raise self.error
+        wanted = set(question.casefold().split())
+        return Verdict(len(wanted & set(text.casefold().split())) / max(1, len(wanted)), self.model, TokenUsage(7, 1))
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The llm service as embedder, reranker and chat model."""
+"""The llm service as embedder, reranker, judge and chat model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.common.messages import value_of
 from services.common.values import TokenUsage
 from services.kit.errors import Internal
 from services.kit.rpc_errors import translated
-from services.retrieval.values.chat import ChatFinish, ChatRequest, ServedModel
+from services.retrieval.values.chat import ChatFinish, ChatRequest, ServedModel, Verdict
 from services.retrieval.values.chunk import QueryEmbedding
 from tiku.llm.v1 import llm_pb2 as pb
 from tiku.llm.v1.llm_pb2_grpc import LlmServiceStub
@@ -58,6 +58,21 @@ class LlmReranker:
         with translated():
             response = await self._stub.Rerank(pb.RerankRequest(query=query, documents=texts))
         return [(result.index, result.score) for result in response.results if 0 <= result.index < len(texts)]
+
+
+class LlmJudge:
+    """Judges with `LlmService.Rerank`, whose reranker has to be a chat model (`TIKU_RERANK_ADAPTER=yes_no`)."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = LlmServiceStub(channel)
+
+    async def judge(self, question: str, text: str) -> Verdict:
+        """Have one text scored: only then a score tells something by itself."""
+        with translated():
+            response = await self._stub.Rerank(pb.RerankRequest(query=question, documents=[text]))
+        if not response.results:
+            raise Internal("The llm service scored no text.")
+        return Verdict(response.results[0].score, response.model, value_of(TokenUsage, response.usage))
 
 
 class LlmChatModel:

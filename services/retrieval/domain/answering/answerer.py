@@ -13,6 +13,7 @@ from services.common.model_failures import ModelFailure
 from services.common.values import TokenUsage
 from services.kit.coalesce import coalesce
 from services.kit.errors import FailedPrecondition, TikuError, Unavailable
+from services.retrieval.domain.answering.answerability import AnswerabilityCheck
 from services.retrieval.domain.answering.context_window import fit
 from services.retrieval.domain.answering.draft import AnswerDraft, not_in_material
 from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
@@ -40,7 +41,8 @@ _COUNT_SECONDS = 1.0
 class Answerer:
     """Answers from passages or says that they do not hold the answer.
 
-    `context_tokens` bounds passages, question and answer together; `answer_tokens` is the answer's part.
+    `context_tokens` bounds passages, question and answer together; `answer_tokens` is the answer's part. With
+    `answerability`, an answer from what was read first is judged once it is written.
     """
 
     _retriever: HybridRetriever
@@ -50,6 +52,7 @@ class Answerer:
     _groundedness: GroundednessCheck
     _reading: Reading
     _: KW_ONLY
+    answerability: AnswerabilityCheck | None = None
     context_tokens: int = 4096
     answer_tokens: int = 512
 
@@ -100,6 +103,9 @@ class Answerer:
                 async for event in events:
                     yield event
             answers = await self._answers(draft)
+            if answers and number == 1 and not draft.is_blank and not is_overview(draft.question):
+                answers = await self._is_held(draft, read)
+                break
             if answers or draft.failure or number == len(parts):
                 break
             for event in draft.restart():
@@ -143,6 +149,14 @@ class Answerer:
             return not draft.abstained
         speaks = not draft.is_abstention and not draft.repeats_question
         return speaks and await draft.is_grounded(self._groundedness)
+
+    async def _is_held(self, draft: AnswerDraft, read: Sequence[Portion]) -> bool:
+        """Return whether the judge, where there is one, finds an answer in what was read."""
+        if self.answerability is None:
+            return True
+        holds, usage = await self.answerability.holds_answer(draft.question, read)
+        draft.add_usage(usage)
+        return holds
 
     async def _conclude(self, draft: AnswerDraft, *, answers: bool) -> Sequence[AnswerEvent]:
         if draft.is_blank and draft.abstained:

@@ -123,6 +123,10 @@ class AnswerDraft:
         """Note how the model ended; what it used is added to what it used before."""
         self.finish = replace(finish, usage=self.finish.usage + finish.usage)
 
+    def add_usage(self, usage: TokenUsage) -> None:
+        """Note what a further call about the answer used."""
+        self.finish = replace(self.finish, usage=self.finish.usage + usage)
+
     def restart(self) -> Sequence[AnswerEvent]:
         """Drop what was written, which is no answer: the model reads more and writes another."""
         shown = bool(self._text.text)
