@@ -254,7 +254,8 @@ def test_formulas_on_one_line(xml: str, expected: str) -> None:
 def test_scripts_and_tables_as_text() -> None:
     assert superscript("2") == "²"
     assert superscript("-1") == "⁻¹"
-    assert superscript("th") == "^(th)"
+    assert superscript("ab") == "^(ab)"
+    assert superscript("th") == "th"
     assert subscript("2") == "₂"
     assert subscript("B") == "_B"
     assert superscript(" ") == ""

@@ -319,6 +319,23 @@ def test_a_text_or_picture_that_is_not_shown_is_no_part_of_a_stem(language: str,
 
 
 @pytest.mark.parametrize(
+    "stem",
+    [
+        "下面这句话缺少哪个词：水循环的根本能量来自太阳…。？",
+        "这段话缺少的是什么来源：水循环的根本能量来自…。？",
+        "补全下面的句子：水循环的根本能量来自哪里？",
+    ],
+)
+def test_a_sentence_that_the_stem_says_itself_is_shown(stem: str) -> None:
+    assert outcome(draft(SC, "zh", stem=stem), "zh") == "accepted"
+
+
+def test_what_is_asked_about_a_sentence_behind_a_colon_does_not_show_it() -> None:
+    stem = "下面这句话说的是：什么？"
+    assert outcome(draft(SC, "zh", stem=stem), "zh") == Refusal.STEM_REFERS_TO_PASSAGE
+
+
+@pytest.mark.parametrize(
     ("language", "option"),
     [
         ("en", "Other"),

@@ -30,10 +30,6 @@ def joined_items(texts: Sequence[str], bulleted: Sequence[bool]) -> str:
 
 
 _ENDINGS = frozenset({"st", "nd", "rd", "th"})
-"""Raised behind a number in English: 1st."""
-
-
-_ENDINGS = frozenset({"st", "nd", "rd", "th"})
 """What English raises behind a number: 1st."""
 
 

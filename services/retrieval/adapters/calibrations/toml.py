@@ -24,7 +24,8 @@ def load() -> Calibrations:
 
 def load_judges() -> dict[str, JudgeCalibration]:
     """Read the calibration of every chat model that ships, by the model's name."""
-    return {file.stem: JudgeCalibration(tomllib.loads(file.read_text("utf-8"))["least"]) for file in _JUDGES.iterdir()}
+    files = _JUDGES.glob("*.toml")
+    return {file.stem: JudgeCalibration(tomllib.loads(file.read_text("utf-8"))["least"]) for file in files}
 
 
 def _calibration(data: dict[str, Any]) -> Calibration:
