@@ -57,8 +57,27 @@ async def test_one_backed_sentence_is_enough() -> None:
 
 async def test_a_statement_too_short_to_mean_anything_is_read_with_its_question() -> None:
     embedder = MeaningEmbedder()
-    assert await is_grounded(embedder, "100 °C", "Water boils at 100 degrees.")
-    assert embedder.batches[0] == ["水在几度沸腾？ 100 °C"]
+    assert await is_grounded(embedder, "20 °C", "Water boils at 20 degrees.")
+    assert embedder.batches[0] == ["水在几度沸腾？ 20 °C"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "passage", "grounded"),
+    [
+        ("1859年", "The paper mill was founded in 1859 and employed 900 people.", True),
+        ("31,000人。", "Halden has 31,000 inhabitants.", True),
+        ("In 1859.", "造纸厂建于1859年，雇用九百人。", True),
+        ("1860年", "The paper mill was founded in 1859 and employed 900 people.", False),
+        ("5", "It has 5 arches.", False),
+        ("1859年，900人", "It was founded in 1859. It employed 900 people.", False),
+    ],
+)
+async def test_a_figure_alone_is_said_by_a_sentence_that_has_it(answer: str, passage: str, grounded: bool) -> None:
+    embedder = MeaningEmbedder(meanings={"工厂": WATER, "It ": PERU, "The ": PERU})
+    chunks = [chunk(passage, 0)]
+    check = GroundednessCheck(embedder, PLAIN, KNOWN)
+    assert await check.is_grounded("工厂是哪一年建立的？", answer, chunks, MODEL) is grounded
+    assert bool(embedder.batches) is not grounded
 
 
 async def test_no_more_is_embedded_than_it_takes() -> None:
