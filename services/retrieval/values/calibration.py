@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float32]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,12 @@ class JudgeCalibration:
     least: Mapping[str, float]
 
 
+def calibration_of(model: str, by_name: Mapping[str, T]) -> T | None:
+    """Return the one whose name is part of `model` ("intfloat/multilingual-e5-small"); None without one."""
+    name = model.lower()
+    return next((calibration for key, calibration in by_name.items() if key in name), None)
+
+
 class Calibrations:
     """Calibrations by the name of their model."""
 
@@ -65,6 +73,5 @@ class Calibrations:
         self._by_name = dict(by_name)
 
     def of(self, model: str) -> Calibration | None:
-        """Return the calibration whose name is part of `model` ("intfloat/multilingual-e5-small"); None without one."""
-        name = model.lower()
-        return next((calibration for key, calibration in self._by_name.items() if key in name), None)
+        """Return the calibration of a model; see `calibration_of`."""
+        return calibration_of(model, self._by_name)

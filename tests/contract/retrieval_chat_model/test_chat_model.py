@@ -27,12 +27,6 @@ Writing = Callable[..., ChatModel]
 
 
 @pytest.fixture
-async def provider() -> AsyncIterator[ScriptedProvider]:
-    async with ScriptedProvider() as provider:
-        yield provider
-
-
-@pytest.fixture
 async def channel(provider: ScriptedProvider) -> AsyncIterator[Channel]:
     async with llm_service(provider) as channel:
         yield channel

@@ -22,12 +22,6 @@ TEXTS = ["water boils", "水在一百度沸腾", "snow is white 🙂"]
 
 
 @pytest.fixture
-async def provider() -> AsyncIterator[ScriptedProvider]:
-    async with ScriptedProvider() as provider:
-        yield provider
-
-
-@pytest.fixture
 async def over_grpc(provider: ScriptedProvider) -> AsyncIterator[LlmEmbedder]:
     async with llm_service(provider) as channel:
         yield LlmEmbedder(channel)

@@ -19,12 +19,6 @@ from tiku.llm.v1 import llm_pb2
 
 
 @pytest.fixture
-async def provider() -> AsyncIterator[ScriptedProvider]:
-    async with ScriptedProvider() as provider:
-        yield provider
-
-
-@pytest.fixture
 async def over_grpc(provider: ScriptedProvider) -> AsyncIterator[LlmJudge]:
     async with llm_service(provider, judging=True) as channel:
         yield LlmJudge(channel)

@@ -21,12 +21,6 @@ TEXTS = ["nothing of it", "green plants eat light", "plants", "light plants grow
 
 
 @pytest.fixture
-async def provider() -> AsyncIterator[ScriptedProvider]:
-    async with ScriptedProvider() as provider:
-        yield provider
-
-
-@pytest.fixture
 async def over_grpc(provider: ScriptedProvider) -> AsyncIterator[LlmReranker]:
     async with llm_service(provider) as channel:
         yield LlmReranker(channel)

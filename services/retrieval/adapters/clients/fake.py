@@ -35,8 +35,7 @@ class FakeReranker:
 
     async def rerank(self, query: str, texts: Sequence[str]) -> list[tuple[int, float]]:
         """Score texts; equal scores keep the order of the texts."""
-        asked = set(query.casefold().split())
-        scores = [len(asked & set(text.casefold().split())) / max(1, len(asked)) for text in texts]
+        scores = [_share_held(query, text) for text in texts]
         return sorted(enumerate(scores), key=lambda scored: -scored[1])
 
 
@@ -53,8 +52,7 @@ class FakeJudge:
         self.asked.append((question, text))
         if self.error is not None:
             raise self.error
-        wanted = set(question.casefold().split())
-        return Verdict(len(wanted & set(text.casefold().split())) / max(1, len(wanted)), self.model, TokenUsage(7, 1))
+        return Verdict(_share_held(question, text), self.model, TokenUsage(7, 1))
 
 
 @dataclass
@@ -104,6 +102,11 @@ class FakeModelDirectory:
         if self.error is not None:
             raise self.error
         return list(self.models)
+
+
+def _share_held(question: str, text: str) -> float:
+    wanted = set(question.casefold().split())
+    return len(wanted & set(text.casefold().split())) / max(1, len(wanted))
 
 
 def _letters(text: str) -> list[float]:

@@ -15,7 +15,7 @@ from services.kit.errors import TikuError
 from services.language.detection import language_of
 from services.retrieval.ports import Judge
 from services.retrieval.values.answer import Portion
-from services.retrieval.values.calibration import JudgeCalibration
+from services.retrieval.values.calibration import JudgeCalibration, calibration_of
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +40,7 @@ class AnswerabilityCheck:
         except (TikuError, TimeoutError) as error:
             logger.warning("the judge failed, the answer goes unjudged", extra={"error": repr(error)})
             return True, TokenUsage()
-        name = verdict.model.lower()
-        known = next((calibration for key, calibration in self._calibrations.items() if key in name), None)
+        known = calibration_of(verdict.model, self._calibrations)
         least = known.least.get(language_of(question), 0.0) if known else 0.0
         logger.info("an answer was judged", extra={"yes": verdict.yes, "least": least, "model": verdict.model})
         return verdict.yes >= least, verdict.usage

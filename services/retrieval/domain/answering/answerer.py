@@ -103,13 +103,12 @@ class Answerer:
                 async for event in events:
                     yield event
             answers = await self._answers(draft)
-            if answers and number == 1 and not draft.is_blank and not is_overview(draft.question):
-                answers = await self._is_held(draft, read)
-                break
             if answers or draft.failure or number == len(parts):
                 break
             for event in draft.restart():
                 yield event
+        if answers and number == 1 and not draft.is_blank and not is_overview(draft.question):
+            answers = await self._is_held(draft, read)
         usage = draft.finish.usage
         counts = {"prompt_tokens": usage.prompt_tokens, "cached_prompt_tokens": usage.cached_prompt_tokens}
         logger.info("an answer was written", extra={"parts_read": number, "parts": len(parts), **counts})
