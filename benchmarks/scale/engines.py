@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -94,10 +95,12 @@ def memory_mb(pid: int) -> float:
 
 def disk_mb(folder: Path) -> float:
     """Return the megabytes on disk below a folder."""
-    return sum(_sizes(folder.rglob("*"))) / 1e6
+    return sum(_sizes(folder)) / 1e6
 
 
-def _sizes(files: Iterable[Path]) -> Iterable[int]:
+def _sizes(folder: Path) -> Iterable[int]:
+    # An engine removes files and folders meanwhile. os.walk passes over a folder that is gone; rglob fails.
+    files = (Path(path, name) for path, _, names in os.walk(folder) for name in names)
     for file in files:
         with contextlib.suppress(OSError):
             found = file.stat()
