@@ -244,7 +244,8 @@ class GraphStore(Protocol):
     ) -> list[Occurrence]:
         """Return the chunks that mention an entity, at most `limit` for each, those that mention it most first.
 
-        Of each entity, some `sentences` are looked at. One that stands in more is left out unless `common`.
+        Of each entity, some `sentences` are looked at. One that has more mentions than that, in whatever documents, is
+        left out unless `common`.
         """
 
     async def entities_of(self, owner: str, chunk_ids: Sequence[str], limit: int) -> list[Occurrence]:

@@ -188,9 +188,10 @@ class FakeGraphStore:
         of = self._by_entity(owner)
         found: list[Occurrence] = []
         for id_ in dict.fromkeys(entity_ids):
-            quotes = list(dict.fromkeys(m.quote for m in of.get(id_, ()) if _is_in(m.quote, document_ids)))
-            if len(quotes) > sentences and not common:
+            mentions = of.get(id_, ())
+            if len(mentions) > sentences and not common:
                 continue
+            quotes = list(dict.fromkeys(m.quote for m in mentions if _is_in(m.quote, document_ids)))
             counts = Counter(quote.chunk_id for quote in quotes[:sentences])
             ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
             found += [Occurrence(id_, chunk_id, count) for chunk_id, count in ordered[:limit]]

@@ -338,12 +338,11 @@ class Neo4jGraphStore:
         What is counted here and not by ArcadeDB costs it a third less.
         """
         rows = await self._read_rows(
-            statements.OCCURRENCES,
+            statements.OCCURRENCES if common else statements.RARE_OCCURRENCES,
             ids=list(entity_ids),
             owner=owner,
             documents=list(document_ids),
-            walked=sentences,
-            seen=sentences if common else sentences + 1,
+            sentences=sentences,
         )
         return [
             Occurrence(row["id"], chunk_id, n)

@@ -238,19 +238,21 @@ SET d.owner_id = $owner, d.first_id = $first_id, d.second_id = $second_id, d.fir
   d.second_key = $second_key, d.same = $same, d.decided = $decided
 """
 UNDO = "MATCH (d:Decision {id: $id}) WHERE d.owner_id = $owner DELETE d"
-OCCURRENCES = """
+_OCCURRENCES = """
 UNWIND $ids AS id
-MATCH (e:Entity {id: id}) WHERE e.owner_id = $owner
-CALL {
+MATCH (e:Entity {{id: id}}) WHERE e.owner_id = $owner{rare}
+CALL {{
   WITH e
   MATCH (e)<-[:MENTIONS]-(s:Sentence)
   WHERE size($documents) = 0 OR s.document_id IN $documents
-  WITH DISTINCT s LIMIT $seen
+  WITH DISTINCT s LIMIT $sentences
   RETURN collect(s.chunk_id) AS chunks
-}
-WITH id, chunks WHERE size(chunks) <= $walked
+}}
 RETURN id, chunks
 """
+OCCURRENCES = _OCCURRENCES.format(rare="")
+# Both engines keep how many edges an entity has beside it: no sentence is read of one that is left out.
+RARE_OCCURRENCES = _OCCURRENCES.format(rare=" AND COUNT { (e)<-[:MENTIONS]-() } <= $sentences")
 ENTITIES_OF = """
 UNWIND $ids AS id
 MATCH (s:Sentence {chunk_node: id})-[:MENTIONS]->(e:Entity)

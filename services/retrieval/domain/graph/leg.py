@@ -29,7 +29,7 @@ _LONGEST_RUN, _MOST_WORDS = 12, 6
 """Characters of a name without spaces, and words of one with."""
 _SPELLED = re.compile(r"[^\W\d_][\w’'+#-]*|\d+(?:\.\d+)*")
 _CHUNKS_A_NAME = 32
-"""Passages of a name that are followed; to a name in more sentences than this, no other name leads."""
+"""Passages of a name that are followed; to a name that is mentioned more often than this, no other name leads."""
 _SENTENCES_A_NAME = 256
 """Sentences of a name of the question that are looked at: one that stands in thousands tells little."""
 _FIRST_CHUNKS = 16
