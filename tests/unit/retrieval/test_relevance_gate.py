@@ -88,7 +88,7 @@ WITHIN = Evidence({"cosine": 1.0, "lead": 1.6, "words_lead": 0.9, "rare": 1.5}, 
 ACROSS = Evidence({"cosine": 1.0, "lead": 2.0}, threshold=0.6)
 TRANSLATED = Evidence({"cosine": 1.0, "translated": 1.0, "translated_lead": 1.0}, threshold=1.2)
 MANY = Calibrations({MODEL: replace(CALIBRATION, within=WITHIN, across=ACROSS, translated=TRANSLATED)})
-LEXICON = Lexicon(["水 水 [shui3] /water/", "沸點 沸点 [fei4 dian3] /boiling point/", "秘魯 秘鲁 [Bi4 lu3] /Peru/"])
+LEXICON = Lexicon.of(["水 水 [shui3] /water/", "沸點 沸点 [fei4 dian3] /boiling point/", "秘魯 秘鲁 [Bi4 lu3] /Peru/"])
 
 
 def found(text: str, ordinal: int, cosine: float, words: float) -> Hit:

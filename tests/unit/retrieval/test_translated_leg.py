@@ -17,7 +17,7 @@ from services.retrieval.values.chunk import EmbeddedChunk, Hit
 from tests.unit.retrieval.fakes import FakeLeg, chunk, hit, query
 from tests.waiting import eventually
 
-LEXICON = Lexicon(
+LEXICON = Lexicon.of(
     """\
 光合作用 光合作用 [guang1 he2 zuo4 yong4] /photosynthesis/
 葉綠素 叶绿素 [ye4 lu:4 su4] /chlorophyll/
@@ -68,7 +68,7 @@ async def test_each_question_that_waited_for_the_lexicon_is_translated_in_a_turn
             turn += 1
             await asyncio.sleep(0)
 
-    across = await leg(ENGLISH, lambda: Watched([]))
+    across = await leg(ENGLISH, lambda: Watched(({}, {})))
     counting = asyncio.create_task(count())
     await asyncio.gather(*(across.find(query("光合作用")) for _ in range(20)))
     counting.cancel()

@@ -20,16 +20,16 @@ from services.retrieval.values.chunk import LEG_BUSY, Hit, LegQuery
 _LONG = 400
 """Characters of a question from which on a thread translates it: up to there it takes a millisecond."""
 _PATIENCE_SECONDS = 5.0
-"""On an idle machine the lexicon is read in three; a busy one answers without."""
+"""An idle machine makes the lexicon in three, once; a busy one answers without."""
 
 
 class TranslatedRetriever:
     """Finds passages in other languages than the question's by a lexicon's translations of its words (ADR 0078).
 
-    The lexicon is read when the first question asks for it, in a thread: that takes seconds, and 50 MB. Questions that
-    come meanwhile wait for it, until `patience_seconds` after it was begun; then they go on without. What follows is
-    short work in turns with what else the loop does: as many threads as there are questions would take the interpreter
-    from the loop at each of its steps.
+    The lexicon is read when the first question asks for it, in a thread: that takes 50 MB and a third of a second, or
+    three where it is made for the first time. Questions that come meanwhile wait for it, until `patience_seconds` after
+    it was begun; then they go on without. What follows is short work in turns with what else the loop does: as many
+    threads as there are questions would take the interpreter from the loop at each of its steps.
     """
 
     name: ClassVar = "translated"
