@@ -14,9 +14,10 @@ from rich.markup import escape
 
 from services.client.rest import TikuClient
 from services.demo.script import Report, run
-from services.embedded.data_lock import DataFolderError, data_folder
+from services.embedded.data_lock import DataFolderError
 from services.embedded.postgres import PostgresNotFoundError
 from services.models import ModelError
+from services.stack.command import Data, Model, NoModel, Ports, PortsChoice
 from services.stack.launch import CHAT_MODEL, Stack, StackError, StackOptions, running_stack
 from services.stack.view import StackView, pull_missing_models
 
@@ -27,19 +28,11 @@ def demo(
     leave: Annotated[
         bool, typer.Option("--exit", help="End after the last step; the exit code is 0 only if every step passed.")
     ] = False,
-    data: Annotated[
-        Path,
-        typer.Option(
-            parser=data_folder,
-            metavar="PATH",
-            envvar="TIKU_DATA_DIR",
-            help="Folder of all data and logs; made if it is not there.",
-        ),
-    ] = Path(".tiku"),
+    data: Data = Path(".tiku"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the gateway; 0 takes a free one.")] = 8080,
-    free_ports: Annotated[bool, typer.Option("--free-ports", help="Services listen on free ports.")] = False,
-    model: Annotated[str, typer.Option(help="Local chat model; `tiku models list` shows them.")] = CHAT_MODEL,
-    no_model: Annotated[bool, typer.Option("--no-model", help="No chat model: cloze questions only.")] = False,
+    ports: Ports = PortsChoice.DEFAULT,
+    model: Model = CHAT_MODEL,
+    no_model: NoModel = False,
 ) -> None:
     """See all of it: upload two documents, get a cited answer, a graph and five cited questions from each, and grades.
 
@@ -48,7 +41,7 @@ def demo(
     options = StackOptions(
         data=data,
         port=port,
-        ports="free" if free_ports else "default",
+        ports=ports.value,
         chat_model=None if no_model else model,
         graph=True,
     )

@@ -23,7 +23,7 @@ async def test_every_step_of_the_demo_holds(tmp_path: Path) -> None:
         pytest.skip("the embedding model is not here: tiku models pull multilingual-e5-small")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services", "demo", "--exit", "--no-model"),
-        *("--data", str(tmp_path / "data"), "--port", "0", "--free-ports"),
+        *("--data", str(tmp_path / "data"), "--port", "0", "--ports", "free"),
         cwd=REPOSITORY,
         env={**os.environ, "COLUMNS": "120"},
         stdin=asyncio.subprocess.DEVNULL,

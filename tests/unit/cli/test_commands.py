@@ -86,12 +86,13 @@ def test_a_command_loads_no_other_commands_libraries(command: str) -> None:
     assert ran.stdout.decode().split() == (["aiohttp"] if command == "ask" else [])
 
 
-def test_a_port_in_use_is_named_with_the_way_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_a_port_in_use_is_named_with_the_way_out(tmp_path: Path, command: str) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
-        code, output = _run("up", "--data", str(tmp_path), "--port", str(port), "--ports", "free", "--no-model")
+        code, output = _run(command, "--data", str(tmp_path), "--port", str(port), "--ports", "free", "--no-model")
     assert code == 1
     assert f"127.0.0.1:{port}: the port is in use: choose another" in output
     assert "--port 0" in output
