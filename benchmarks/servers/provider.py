@@ -3,8 +3,9 @@
 `python -m benchmarks.servers.provider --latency 0.3 [--tokens 40] [--pace 0] [--tail 0]` prints its base URL, serves. A
 whole answer comes after the latency; a stream's first token comes after the latency, the others `pace` seconds apart
 (0: as fast as they are taken, each in a write of its own). Every twentieth answer is `tail` seconds later. A request
-for JSON gets one fill-in-the-blank question about the sentence that it names, streamed in pieces of 40 characters. It
-understands no more of HTTP than its clients here send: POST with a Content-Length over kept-alive connections.
+for JSON gets one fill-in-the-blank question about the sentence that it names, as its schema wants it, streamed in
+pieces of 40 characters. It understands no more of HTTP than its clients here send: POST with a Content-Length over
+kept-alive connections.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle
 from typing import Any, cast
 
@@ -25,18 +26,22 @@ _STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encod
 _END = b"0\r\n\r\n"
 
 
-def question(prompt: str) -> str:
-    """Return a fill-in-the-blank question, as JSON, about the sentence after "Ask about this sentence:"."""
+def question(prompt: str, schema: Mapping[str, Any]) -> str:
+    """Return a fill-in-the-blank question, as JSON, about the sentence after "Ask about this sentence:".
+
+    A schema that allows no further properties gets none, as a model's does whose words it decides.
+    """
     quote = prompt.rpartition("Ask about this sentence: ")[2].partition("\n")[0].strip()
     word = max(quote.rstrip(".").split(), key=len)
-    return json.dumps(
-        {
-            "quote": quote,
-            "stem": quote.replace(word, "____", 1),
-            "answer": word,
-            "explanation": f"The sentence names {word}.",
-        }
-    )
+    asked = {
+        "quote": quote,
+        "stem": quote.replace(word, "____", 1),
+        "answer": word,
+        "explanation": f"The sentence names {word}.",
+    }
+    if schema.get("additionalProperties") is False:
+        asked = {name: asked[name] for name in schema["properties"]}
+    return json.dumps(asked)
 
 
 class Connection(asyncio.Protocol):
@@ -90,7 +95,8 @@ class Connection(asyncio.Protocol):
     def _answer(self, asked: dict[str, Any]) -> None:
         tokens = self._tokens
         if "response_format" in asked:
-            written = question(asked["messages"][-1]["content"])
+            schema = asked["response_format"]["json_schema"]["schema"]
+            written = question(asked["messages"][-1]["content"], schema)
             tokens = [written[i : i + 40] for i in range(0, len(written), 40)]
         if asked.get("stream"):
             self._pieces = _stream(tokens)
