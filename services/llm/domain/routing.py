@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from services.common.values import TokenUsage
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, TikuError
@@ -25,6 +25,9 @@ from services.llm.ports import ChatProvider
 from services.llm.values.chat import ChatFinish, ChatRequest, Completion, TextDelta
 from services.llm.values.providers import Strategy
 from services.llm.values.relevance import Ranking, Vectors
+
+if TYPE_CHECKING:
+    from services.llm.domain.structured.schema import Schema
 
 EngineT = TypeVar("EngineT")
 ResultT = TypeVar("ResultT", Completion, Vectors, Ranking)
@@ -187,10 +190,10 @@ class ChatRouter(Router[ChatProvider]):
             InvalidArgument: the schema is none that an answer can be held against.
             FailedPrecondition: the answer does not match it; reason SCHEMA_NOT_MATCHED.
         """
-        await structured.require_usable(prompt)
+        schema = await structured.wanted(prompt)
         with self._tables.held() as table:
             way = self._way(table, prompt.model, timeout, need_of_chat(prompt))
-            target, completion = await self._completed(way, prompt)
+            target, completion = await self._completed(way, prompt, schema)
             return completion, target.served
 
     def stream(self, prompt: ChatRequest, timeout: float) -> AsyncGenerator[_Event, None]:
@@ -207,11 +210,10 @@ class ChatRouter(Router[ChatProvider]):
         return structured.stream_checked(events, prompt) if structured.has_to_match(prompt) else events
 
     async def _streamed(self, prompt: ChatRequest, timeout: float) -> AsyncGenerator[_Event, None]:
-        await structured.require_usable(prompt)
         with self._tables.held() as table:
             way = self._way(table, prompt.model, timeout, need_of_chat(prompt))
             if way.path.strategy is Strategy.RACE:
-                target, completion = await self._completed(way, prompt)
+                target, completion = await self._completed(way, prompt, await structured.wanted(prompt))
                 for delta in completion.deltas():
                     yield delta
                 yield completion.finish(), target.served
@@ -227,7 +229,9 @@ class ChatRouter(Router[ChatProvider]):
                 async for event in events:
                     yield event
 
-    async def _completed(self, way: _Way[ChatProvider], prompt: ChatRequest) -> tuple[Target[ChatProvider], Completion]:
+    async def _completed(
+        self, way: _Way[ChatProvider], prompt: ChatRequest, schema: Schema | None
+    ) -> tuple[Target[ChatProvider], Completion]:
         """Return the first answer that is valid, by the strategy of the path, also where a model has to be asked twice.
 
         Raises:
@@ -236,27 +240,30 @@ class ChatRouter(Router[ChatProvider]):
         began = asyncio.get_running_loop().time()
         target, completion = await self._obtained(
             way,
-            lambda target: self._answer(target, prompt, way),
+            lambda target: self._answer(target, prompt, schema, way),
             _nothing,
             lambda target: target.health.whole.p95,
             lambda completion: is_valid(completion, prompt),
         )
         if structured.broken_rules(completion):
-            completion = await self._repaired(target, prompt, completion, way, began)
+            completion = await self._repaired(target, prompt, schema, completion, way, began)
         return target, completion
 
-    async def _answer(self, target: Target[ChatProvider], prompt: ChatRequest, way: _Way[ChatProvider]) -> Completion:
+    async def _answer(
+        self, target: Target[ChatProvider], prompt: ChatRequest, schema: Schema | None, way: _Way[ChatProvider]
+    ) -> Completion:
         async def call(provider: ChatProvider, asked: Asked) -> Completion:
             completion = await provider.complete(_for(prompt, asked), asked.timeout)
             target.health.reading.record(completion.reading)
             return completion
 
-        return await structured.checked(await self._asked(target, call, way), prompt)
+        return await structured.checked(await self._asked(target, call, way), prompt, schema)
 
     async def _repaired(
         self,
         target: Target[ChatProvider],
         prompt: ChatRequest,
+        schema: Schema | None,
         wrong: Completion,
         way: _Way[ChatProvider],
         began: float,
@@ -275,7 +282,7 @@ class ChatRouter(Router[ChatProvider]):
         # The rest is for saying so where that fails.
         second = replace(way, need=need_of_chat(again), deadline=now + _REPAIR_SHARE * (way.deadline - now))
         try:
-            answer = await self._answer(target, again, second)
+            answer = await self._answer(target, again, schema, second)
         except TikuError as error:
             raise structured.does_not_match(wrong, provider, error.reason) from error
         answer = structured.repaired(wrong, answer)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from services.llm.domain.structured.answers import checked
+from services.llm.domain.structured.answers import checked, wanted
 from services.llm.domain.structured.schema import Schema, UnusableSchemaError
 from services.llm.values.chat import ChatRequest, Completion, FinishReason, OutputSchema, SchemaCheck
 
@@ -78,7 +78,7 @@ async def test_only_what_is_soon_done_holds_up_the_loop(
     monkeypatch.setattr("services.llm.domain.structured.schema._MAX_STEPS", 2000)
     ask = ChatRequest("m", [], output=OutputSchema("s", schema))
     for _ in range(2):
-        answer = await checked(Completion(text, FinishReason.STOP, None), ask)
+        answer = await checked(Completion(text, FinishReason.STOP, None), ask, await wanted(ask))
         assert answer.check == SchemaCheck(rules)
     assert len(in_threads) == threads
 

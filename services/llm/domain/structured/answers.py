@@ -51,27 +51,26 @@ def has_to_match(prompt: ChatRequest) -> bool:
     return prompt.output is not None and prompt.output.strict
 
 
-async def require_usable(prompt: ChatRequest) -> None:
-    """Refuse a schema that answers cannot be held against.
+async def wanted(prompt: ChatRequest) -> Schema | None:
+    """Return the schema that the answer has to match; None where it need not match any.
 
     Raises:
-        InvalidArgument: it names the rule.
+        InvalidArgument: it is none that answers can be held against.
     """
-    if has_to_match(prompt):
-        await _usable(prompt)
+    return await _usable(prompt) if has_to_match(prompt) else None
 
 
-async def checked(completion: Completion, prompt: ChatRequest) -> Completion:
+async def checked(completion: Completion, prompt: ChatRequest, schema: Schema | None) -> Completion:
     """Return an answer with what its schema says of it, and without fences and words around the JSON.
 
     It stays as it is where it is cut, withheld, refused or calls tools.
     """
-    if not has_to_match(prompt):
+    if schema is None:
         return completion
     answers = (completion, *completion.others)
     if any(answer.reason not in _CHECKED or answer.refusal or answer.tool_calls for answer in answers):
         return completion
-    texts, rules = await _held([answer.text for answer in answers], await _usable(prompt), alone=False)
+    texts, rules = await _held([answer.text for answer in answers], schema, alone=False)
     if rules == [CUT] and _at_limit(completion.usage, prompt):
         return replace(completion, reason=FinishReason.LENGTH)
     first, *others = (replace(answer, text=text) for answer, text in zip(answers, texts, strict=True))
@@ -81,7 +80,12 @@ async def checked(completion: Completion, prompt: ChatRequest) -> Completion:
 async def stream_checked(
     events: AsyncGenerator[TextDelta | tuple[ChatFinish, EndT], None], prompt: ChatRequest
 ) -> AsyncGenerator[TextDelta | tuple[ChatFinish, EndT], None]:
-    """Yield the events of a stream as they come; the finish says whether what they gave, as it is, matches."""
+    """Yield the events of a stream as they come; the finish says whether what they gave, as it is, matches.
+
+    Raises:
+        InvalidArgument: the schema is none that answers can be held against; no event was asked for yet.
+    """
+    schema = await _usable(prompt)
     texts: list[list[str]] = [[] for _ in range(prompt.n)]
     answered = True
     async with aclosing(events):
@@ -91,15 +95,15 @@ async def stream_checked(
                 answered = answered and not (delta.refusal or delta.tool_calls)
                 texts[delta.index].append(delta.text)
             elif answered and event[0].check is None:
-                event = await _finish_checked(event[0], texts, prompt), event[1]
+                event = await _finish_checked(event[0], texts, schema), event[1]
             yield event
 
 
-async def _finish_checked(finish: ChatFinish, texts: Sequence[Sequence[str]], prompt: ChatRequest) -> ChatFinish:
+async def _finish_checked(finish: ChatFinish, texts: Sequence[Sequence[str]], schema: Schema) -> ChatFinish:
     if any(reason not in _CHECKED for reason in (finish.reason, *finish.more_reasons)):
         return finish
     said = ["".join(pieces) for pieces in texts]
-    _, rules = await _held(said, await _usable(prompt), alone=True)
+    _, rules = await _held(said, schema, alone=True)
     return replace(finish, check=SchemaCheck(rules))
 
 
@@ -151,7 +155,7 @@ def _schema(prompt: ChatRequest) -> Mapping[str, object]:
 
 
 async def _usable(prompt: ChatRequest) -> Schema:
-    """Return the schema that an answer is held against.
+    """Return the schema of a prompt that has one.
 
     Raises:
         InvalidArgument: it is none that answers can be held against.
