@@ -194,6 +194,8 @@ class Ledger:
         finally:
             try:
                 await self._write(closing=True)
+                while self._waiting:  # Calls that ended meanwhile.
+                    await self._write(closing=True)
             except TikuError as error:
                 logger.error("the last spending is lost", extra={"error": str(error)})
 
@@ -271,22 +273,27 @@ class Ledger:
         return most, partial(purse.end, most)
 
     async def _write(self, *, closing: bool = False) -> None:
-        """Write what waits; what cannot be written waits on, as the same batch.
+        """Write what waits now; what cannot be written waits on, as the same batch.
 
+        What comes meanwhile waits for the next time: where calls end all the time, this would never be done.
         `closing` gives back what is set aside for calls to come.
         """
         async with self._writing:
             for charge in self._purses.settle(closing=closing):
                 self._waiting.settle(charge)
-            while self._batch or self._waiting:
-                if not self._batch:
-                    self._batch, self._waiting = self._waiting, _Waiting()
-                    self._has_waiting.clear()
-                charges = [*self._batch.charges, *self._batch.settled.values()]
-                await self._store.write(self._batch.batch_id, self._batch.spending, charges)
-                self._batch = _Waiting()
+            if self._batch:
+                await self._write_batch()
+            if self._waiting:
+                self._batch, self._waiting = self._waiting, _Waiting()
+                self._has_waiting.clear()
+                await self._write_batch()
             if self._purses:
                 self._has_waiting.set()
+
+    async def _write_batch(self) -> None:
+        charges = [*self._batch.charges, *self._batch.settled.values()]
+        await self._store.write(self._batch.batch_id, self._batch.spending, charges)
+        self._batch = _Waiting()
 
 
 def _nothing(_: int) -> None:

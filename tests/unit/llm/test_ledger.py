@@ -201,6 +201,33 @@ async def test_a_service_that_ends_writes_what_is_left() -> None:
     }
 
 
+class Busy(MemorySpendingStore):
+    """Takes as long to write as another call takes to end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.house = House(store=self)
+        self.writes = 0
+
+    async def end(self) -> None:
+        """Make a call of one token each way."""
+        async with self.house.ledger.call(OFFER, NEED, 9) as spent:
+            spent.tokens = TokenUsage(1, 1)
+
+    async def write(self, batch_id: str, spending: Mapping[Line, Spending], charges: Sequence[Charge]) -> None:
+        self.writes += 1
+        await self.end()
+        await super().write(batch_id, spending, charges)
+
+
+async def test_ends_that_come_while_others_are_written_wait_for_the_next_time() -> None:
+    store = Busy()
+    house = store.house
+    await store.end()
+    assert [(await house.spent()).calls for _ in range(3)] == [1, 2, 3]
+    assert store.writes == 3
+
+
 class Counting(MemorySpendingStore):
     """Counts how often money is set aside."""
 
