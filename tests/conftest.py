@@ -36,7 +36,7 @@ def pytest_collection_finish() -> None:
     """Keeps what the tests imported out of the collector's way, as a service does with what it starts with: a full
     collection of all that held a loop under test for a second. Here that one is spared as well."""
     gc.freeze()
-    gc.set_threshold(heap.YOUNG)
+    gc.set_threshold(heap.YOUNG, heap.MIDDLE, heap.OLD)
 
 
 class BlockingCalls:
