@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -46,11 +47,17 @@ def _translated(field: Any, value: Any) -> Any:
         case tuple() | list():
             return [_translated(field, item) for item in value]
         case Enum():
-            prefix = field.enum_type.values[0].name.removesuffix("UNSPECIFIED")
-            return field.enum_type.values_by_name[prefix + value.name].number
+            return _numbers(field.enum_type)[value.name]
         case datetime():
             return to_timestamp(value)
     return message_of(GetMessageClass(field.message_type), value) if is_dataclass(value) else value
+
+
+@lru_cache(maxsize=64)
+def _numbers(enum: Any) -> Mapping[str, int]:
+    """Return the numbers of an enumeration's members by their names without the prefix of all of them."""
+    prefix = enum.values[0].name.removesuffix("UNSPECIFIED")
+    return {value.name.removeprefix(prefix): value.number for value in enum.values}
 
 
 def cleaned(message: M) -> M:

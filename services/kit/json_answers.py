@@ -19,6 +19,8 @@ _OF_STRUCTURE = re.compile(r'["{}\[\]]')
 """The characters of JSON that its objects' ends depend on, within its strings and outside of them."""
 
 
+_READER = json.JSONDecoder(strict=False)
+"""Lets line breaks in strings pass. `json.loads` would build it anew for each text."""
 _MOST_CHARACTERS = 65_536
 """An object of more is none: the longest that is asked for has a tenth of it."""
 _MOST_LEVELS = 32
@@ -99,7 +101,7 @@ class JsonObjectScanner:
         if self._hopeless or not (self.closed or _ENDED.search(text)):
             raise ValueError("the object is not closed, or past its bounds")
         try:
-            value = json.loads(text, strict=False)
+            value = _READER.decode(text)
         except ValueError:
             value = _read_anyhow(text)
         if not isinstance(value, dict):
@@ -112,7 +114,7 @@ def _read_anyhow(text: str) -> object:
     narrow = _with_narrow_marks(text)
     if narrow != text:
         try:
-            return json.loads(narrow, strict=False)
+            return _READER.decode(narrow)
         except ValueError:
             # Marks inside of strings stay as they are, unless the wide ones alone make the object.
             return _repaired(text if _NARROW_KEY.search(text) else narrow)

@@ -73,11 +73,23 @@ def is_word_char(char: str) -> bool:
     return unicodedata.category(char)[0] in "LMN" or unicodedata.category(char) == "Sm"
 
 
+_LONGEST_KEPT = 1_000
+"""Characters of a text whose folded form is kept: a question and its passage, not a document."""
+
+
 def fold(text: str) -> str:
     """Return a text without case, width, spaces and punctuation: for comparing, never for showing."""
+    return _kept(text) if len(text) <= _LONGEST_KEPT else _folded(text)
+
+
+def _folded(text: str) -> str:
     if text.isascii():
         return _SILENT_ASCII.sub("", text.lower())
     return "".join(filter(is_word_char, unicodedata.normalize("NFKC", text).casefold()))
+
+
+# The rules for a question fold its few texts twenty times.
+_kept = lru_cache(maxsize=256)(_folded)
 
 
 def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
@@ -95,8 +107,11 @@ def says(text: str, answer: str) -> bool:
     words = re.findall(r"\w+", answer.casefold())
     if len(plain) < 2 or not words or any(map(is_cjk, plain)):
         return len(plain) > 1 and plain in fold(text)
+    said = text.casefold()
+    if not all(word in said for word in words):
+        return False  # Soon found out, while an expression of an answer's words has to be compiled.
     spaced = r"\W*".join(words)
-    return re.search(rf"(?<!{SPELLED}){spaced}(?!{SPELLED})", text.casefold()) is not None
+    return re.search(rf"(?<!{SPELLED}){spaced}(?!{SPELLED})", said) is not None
 
 
 _OTHER_SPELLINGS = {

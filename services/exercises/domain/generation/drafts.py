@@ -248,9 +248,7 @@ def _with_gap(stem: str, answer: str, quote: str) -> tuple[str, str]:
     if GAP in told:
         stem = told
     if stem.count(GAP) == 1:
-        before, after = map(re.escape, stem.rstrip("。.").split(GAP))
-        cut = re.fullmatch(f"{before}(.{{1,{_LONGEST_CUT}}}){after}", quote.rstrip("。."), re.IGNORECASE)
-        return stem, cut[1].strip() if cut else answer
+        return stem, _cut_out(stem.rstrip("。."), quote.rstrip("。.")) or answer
     if GAP in stem:
         return stem, answer
     for sentence in (stem, quote):
@@ -259,6 +257,15 @@ def _with_gap(stem: str, answer: str, quote: str) -> tuple[str, str]:
             start, end = places[0].span()
             return f"{sentence[:start]}{GAP}{sentence[end:]}", sentence[start:end]
     return stem, answer
+
+
+def _cut_out(stem: str, quote: str) -> str:
+    """Return what the one gap of a stem stands for in a quote, which is the stem otherwise; empty where it is not."""
+    before, _, after = stem.partition(GAP)
+    start, end = len(before), len(quote) - len(after)
+    cut = quote[start:end]
+    around = quote[:start].lower() == before.lower() and quote[end:].lower() == after.lower()
+    return cut.strip() if around and 0 < end - start <= _LONGEST_CUT and "\n" not in cut else ""
 
 
 def _faithful(stem: str, answer: str, quote: str) -> str:

@@ -35,6 +35,7 @@ _STEMS_TO_AVOID = 4
 
 _STEM = re.compile(r'"stem"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
 """The stem in the beginning of a model's JSON, as far as it is written."""
+_READER = json.JSONDecoder(strict=False)
 
 
 class WrittenDraft:
@@ -71,7 +72,7 @@ class WrittenDraft:
         # Thoughts before it may have held another.
         found = deque(_STEM.finditer(self._text), maxlen=1)
         try:
-            stem = json.loads(f'"{found[0][1]}"', strict=False) if found else ""
+            stem = _READER.decode(f'"{found[0][1]}"') if found else ""
             stem.encode()
         except ValueError:  # An escape is half written.
             return self._stem or ""

@@ -57,11 +57,15 @@ def surroundings(passage: Passage, focus: str, tokens: int) -> str:
     return passage.text[found[first].start : found[last].end] if found else passage.text
 
 
+# Questions about one passage have most of their surroundings in common.
+_tokens = lru_cache(maxsize=256)(estimate_tokens)
+
+
 def _fitting(neighbors: Sequence[Sentence], tokens: int) -> int:
     """Return how many of some sentences, the nearest first, fit into so many tokens."""
     left = float(tokens)
     for number, sentence in enumerate(neighbors):
-        left -= estimate_tokens(sentence.text)
+        left -= _tokens(sentence.text)
         if left < (0 if number else -tokens):
             return number
     return len(neighbors)
