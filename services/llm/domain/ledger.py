@@ -186,7 +186,8 @@ class Ledger:
                 await self._has_waiting.wait()
                 await asyncio.sleep(_GATHER_CHARGES_SECONDS if self._waiting.charges else _GATHER_SECONDS)
                 try:
-                    await self._write()
+                    # A statement that is canceled leaves its connection of no use to the last write for a while.
+                    await asyncio.shield(self._write())
                 except TikuError as error:
                     logger.warning("spending is not written yet", extra={"error": str(error)})
                     await asyncio.sleep(_RETRY_SECONDS)

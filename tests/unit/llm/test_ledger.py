@@ -228,6 +228,39 @@ async def test_ends_that_come_while_others_are_written_wait_for_the_next_time() 
     assert store.writes == 3
 
 
+class Slow(MemorySpendingStore):
+    """Takes a while to write, and cannot be used again soon where that is cut off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began_to_write = asyncio.Event()
+        self.cut_off = False
+
+    async def write(self, batch_id: str, spending: Mapping[Line, Spending], charges: Sequence[Charge]) -> None:
+        self.began_to_write.set()
+        try:
+            await asyncio.sleep(0.01)
+        except asyncio.CancelledError:
+            self.cut_off = True
+            raise
+        await super().write(batch_id, spending, charges)
+
+
+async def test_a_service_that_ends_while_it_writes_lets_that_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.llm.domain.ledger._GATHER_SECONDS", 0.001)
+    store = Slow()
+    house = House(store=store)
+    writer = asyncio.create_task(house.ledger.run())
+    for _ in range(2):
+        async with house.ledger.call(OFFER, NEED, 9) as spent:
+            spent.tokens = TokenUsage(1, 1)
+        await store.began_to_write.wait()
+    writer.cancel()
+    await asyncio.gather(writer, return_exceptions=True)
+    assert not store.cut_off
+    assert (await house.store.spending(NOW.date(), NOW.date()))[LINE].calls == 2
+
+
 class Counting(MemorySpendingStore):
     """Counts how often money is set aside."""
 
