@@ -153,6 +153,10 @@ def test_ruby_lists_of_terms_and_details(read: Reader) -> None:
         ("<ol><li hidden>h<li>x<li style='display:none'>h<li>y</ol>", "1. x\n2. y"),
         ("<ol style='margin: 0; list-style: upper-roman inside'><li>a<li>b</ol>", "I. a\nII. b"),
         ("<ol style='list-style-type:cjk-ideographic'><li>甲<li>乙</ol>", "一、甲\n二、乙"),
+        ("<ol style='list-style-type:lower-greek'><li>a<li>b</ol>", "α. a\nβ. b"),
+        ("<ol style='list-style-type:lower-greek' start=25><li>a<li>b</ol>", "αα. a\nαβ. b"),
+        ("<ol style='list-style:katakana'><li>甲<li>乙</ol>", "ア、甲\nイ、乙"),
+        ("<ol style='list-style:simp-chinese-formal'><li>甲<li>乙</ol>", "壹、甲\n贰、乙"),
         ("<ol style='list-style-type:none'><li>1) a<li>2) b</ol>", "1) a\n2) b"),
         ("<ol type=A start=0><li>a<li>b</ol>", "0. a\nA. b"),
         ("<ol start=x type=q><li value=''>a<li value='7 apples'>b</ol>", "1. a\n7. b"),
@@ -476,3 +480,53 @@ def test_an_empty_element_of_xhtml_ends_where_it_stands(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert parse(path, HTML).text == "Ice floats.\n\nIron sinks."
+
+
+_NOTED = "Iron rusts in wet air.\n\nIt takes oxygen.\n\nIt does not in oil."
+
+
+@pytest.mark.parametrize(
+    ("mark", "note"),
+    [
+        ("<a epub:type=noteref href='#n'>1</a>", "<aside epub:type=footnote id=n><p>It takes oxygen.</p></aside>"),
+        (
+            "<sup><a href='c.xhtml#n' id=b>[1]</a></sup>",
+            "<aside epub:type=rearnote id=n hidden><p><a href='#b'>1.</a> It takes oxygen.</p></aside>",
+        ),
+        (
+            "<sup id='fnref:1'><a href='#fn:1' role=doc-noteref>1</a></sup>",
+            "<div role=doc-endnotes><ol><li id='fn:1'>It takes oxygen. <a href='#fnref:1'>↩</a></ol></div>",
+        ),
+        (
+            "<a id=b href='#n'>*</a>",
+            "<section epub:type=endnotes><ol><li><p id=n>It takes oxygen. <a href='#b'>↑</a></p></li></ol></section>",
+        ),
+        ("<a href='#n'>注1</a>", "<footer><ol class=footnotes><li id=n>1. It takes oxygen.</li></ol></footer>"),
+    ],
+    ids=["popup", "hidden", "kramdown", "endnotes", "footer"],
+)
+def test_a_note_stands_behind_the_text_that_refers_to_it(mark: str, note: str, read: Reader) -> None:
+    parsed = read(f"<p>Iron rusts in wet air{mark}.</p><p>It does not in oil.</p>{note}")
+    assert parsed.text == _NOTED
+    assert [block.kind for block in parsed.blocks] == [BlockKind.PARAGRAPH, BlockKind.NOTE, BlockKind.PARAGRAPH]
+
+
+def test_notes_of_headings_tables_and_items_and_one_to_which_nothing_refers(read: Reader) -> None:
+    mark, note = "<a href='#{0}'>1</a>", "<li id={0}>note {0}"
+    parsed = read(
+        f"<h1>Rust{mark.format('h')}</h1><ul><li>wet<sup>{mark.format('i')}</sup><li>dry</ul>"
+        f"<table><tr><td>a{mark.format('t')}<td>b<tr><td>c<td>d</table><p>See <a href='#x'>there</a>.</p>"
+        f"<ol class=footnotes>{''.join(map(note.format, 'hitx'))}</ol>"
+    )
+    assert parsed.text.replace("\n\n", "\n").split("\n") == (
+        ["Rust", "note h", "wet", "note i", "dry", "a | b", "c | d", "note t", "See there.", "note x"]
+    )
+
+
+def test_the_foot_of_a_quote_and_the_items_of_a_menu_are_read(read: Reader) -> None:
+    quote = "<blockquote><p>Iron rusts.</p><footer>— <cite>Handbook</cite>, 3</footer></blockquote>"
+    assert read(f"{quote}<footer>All rights reserved</footer>").text == "Iron rusts.\n\n— Handbook, 3"
+    rules = "<p>Before you heat anything, read the rules of this room.</p><menu><li>Wear goggles<li>Tie hair</menu>"
+    assert read(rules).text.endswith("room.\n\nWear goggles\nTie hair")
+    links = "<menu><li><a href=a>Home</a><li><a href=b>News</a><li><a href=c>About</a></menu>"
+    assert "News" not in read(f"<p>{'Iron rusts in wet air. ' * 20}</p>{links}").text

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Set
 from itertools import islice
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 from xml.etree import ElementTree
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -15,7 +16,7 @@ from services.docs.adapters.parsers.blanks import LINE, is_gap
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.encoding import decode, read_bytes
 from services.docs.adapters.parsers.formulas import mathml_text
-from services.docs.adapters.parsers.html_content import INVISIBLE, Content, find_content, hidden_elements, is_displayed
+from services.docs.adapters.parsers.html_content import INVISIBLE, Content, content_of, find_content, is_displayed
 from services.docs.adapters.parsers.markup import joined_items, subscript, superscript
 from services.docs.values.parsed_document import BlockKind
 from services.language.numerals import write_number
@@ -25,9 +26,12 @@ _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _BLOCKS = frozenset(
     {"p", "div", "section", "article", "main", "body", "html", "header", "aside", "figure", "blockquote", "form"}
     | {"address", "details", "summary", "fieldset", "dl", "dt", "dd", "hr", "center", "tr", "td", "th", "caption"}
-    | {"table", "tbody", "thead", "tfoot"}
+    | {"table", "tbody", "thead", "tfoot", "footer"}
 )
-_FLUSHING = _BLOCKS | _HEADINGS | {"ul", "ol", "li", "figcaption", "pre"}
+_LISTS = frozenset({"ul", "ol", "menu"})
+_WHOLE = _HEADINGS | {"figcaption", "caption", "table", "sup", "sub"}
+"""Elements whose text is taken at once."""
+_FLUSHING = _BLOCKS | _HEADINGS | _LISTS | {"li", "figcaption", "pre"}
 _LINES_OF_CODE = _FLUSHING - {"td", "th"}
 _SPECIAL = frozenset({"sup", "sub", "br", "math", "script", "img", "input", "select"})
 _SHOWN_THOUGH_INVISIBLE = frozenset({"script", "input", "select"})
@@ -58,12 +62,15 @@ _LIST_FORMS = {
     "cjk-ideographic": "chineseCounting", "cjk-decimal": "chineseCounting", "simp-chinese-informal": "chineseCounting",
     "trad-chinese-informal": "taiwaneseCounting", "cjk-heavenly-stem": "ideographTraditional",
     "cjk-earthly-branch": "ideographZodiac", "decimal-leading-zero": "decimalZero", "none": "none",
+    "lower-greek": "lowerGreek", "katakana": "aiueoFullWidth", "katakana-iroha": "irohaFullWidth",
+    "thai": "thaiNumbers", "devanagari": "hindiNumbers", "simp-chinese-formal": "chineseLegalSimplified",
+    "trad-chinese-formal": "ideographLegalTraditional",
     "disc": "none", "circle": "none", "square": "none",
 }  # fmt: skip
 _LIST_STYLE = re.compile(r"(?<![\w-])list-style(?:-type)?\s*:([^;]*)", re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"\s*([+-]?\d+)")
 _LARGEST = 2**31 - 1
-_LETTERS = {"lowerLetter": "a", "upperLetter": "A"}
+_LETTERS = {"lowerLetter": ascii_lowercase, "upperLetter": ascii_uppercase, "lowerGreek": "αβγδεζηθικλμνξοπρστυφχψω"}
 _ROMAN = frozenset({"lowerRoman", "upperRoman"})
 _LAST_ROMAN = 3999
 _WITHIN_LINES = frozenset({"span", "font", "b", "i", "u", "em", "strong", "o:p"})
@@ -86,6 +93,7 @@ _LONGEST_CELL = 600
 _ITEM = "\x1e"
 """Stands before each item of a list within a cell."""
 _NUMBERED = re.compile(r"\w+(?:\. |、)")
+_NOTE_NUMBER = re.compile(r"\A(?:[\[(（〔【]\d{1,3}[\])）〕】]|\d{1,3}[.、:：)）]|[*†‡])\s*(?=\S)")
 _PERMALINK_SIGNS = frozenset("¶#§🔗⚓")
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"\s*<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z0-9_.:-]+)")
@@ -147,7 +155,7 @@ def write_fragment(source: str, builder: DocumentBuilder) -> None:
     _check_markup(source, builder)
     body = LexborHTMLParser(source).body
     if body is not None:
-        _Writer(builder, Content(body, passed_over=hidden_elements(body))).write()
+        _Writer(builder, content_of(body)).write()
 
 
 def _check_markup(source: str, builder: DocumentBuilder) -> None:
@@ -185,6 +193,7 @@ class _Writer:
     def __init__(self, builder: DocumentBuilder, content: Content) -> None:
         self._builder = builder
         self._content = content
+        self._notes = content.notes
         self._gone = content.passed_over
         self._inline: list[str] = []
         self._lists = 0
@@ -193,6 +202,8 @@ class _Writer:
         """The numbers of items of open lists by their identities."""
         self._items: list[str] = []
         """The marker of each open item, empty once it is written."""
+        self._referred: list[LexborNode] = []
+        """Notes to which the text refers that is not written yet."""
 
     def write(self) -> None:
         for heading in self._content.headings:
@@ -214,6 +225,8 @@ class _Writer:
         if tag == "-text":
             self._inline.append(node.text(deep=False))
             return False
+        if self._notes.marks:
+            self._refer(node, tag)
         if tag.startswith("-") or self._is_passed_over(node, "" if tag in _SHOWN_THOUGH_INVISIBLE else tag):
             return False
         if tag in _SPECIAL:
@@ -224,10 +237,20 @@ class _Writer:
             return self._enter_element(node, tag)
         return False
 
+    def _refer(self, node: LexborNode, tag: str) -> None:
+        """Note to which notes an element refers that is a mark, or whose parts are not entered one by one."""
+        whole = tag in _WHOLE and not (tag == "table" and _is_layout(node))
+        for mark in node.css("a") if whole else [node]:
+            note = self._notes.marks.pop(mark.mem_id, None)
+            if note is not None:
+                self._referred.append(note)
+
     def _enter_element(self, node: LexborNode, tag: str) -> bool:
         if tag in _FLUSHING:
             self._flush()
-        if tag in _HEADINGS:
+        if node.mem_id in self._notes.others:
+            self._builder.add(BlockKind.NOTE, _note_text(node, self._gone))
+        elif tag in _HEADINGS:
             self._builder.add(
                 BlockKind.HEADING, _inline_text(node, self._gone).replace(_FORCED_BREAK, " "), int(tag[1])
             )
@@ -240,6 +263,7 @@ class _Writer:
         else:
             self._open(node, tag)
             return True
+        self._write_notes()
         return False
 
     def _add_special(self, node: LexborNode, tag: str) -> None:
@@ -252,7 +276,7 @@ class _Writer:
             self._inline.append(text)
 
     def _open(self, node: LexborNode, tag: str) -> None:
-        if tag in {"ul", "ol"}:
+        if tag in _LISTS:
             self._lists += 1
             self._markers |= _markers(node)
         elif tag == "li":
@@ -265,7 +289,7 @@ class _Writer:
     def _leave(self, node: LexborNode) -> None:
         if node.tag in _FLUSHING:
             self._flush()
-        if node.tag in {"ul", "ol"}:
+        if node.tag in _LISTS:
             self._lists -= 1
         elif node.tag in {"li", "dt", "dd"}:
             self._items.pop()
@@ -285,6 +309,13 @@ class _Writer:
             self._items[-1] = ""
         else:
             self._builder.add(BlockKind.PARAGRAPH, text)
+        self._write_notes()
+
+    def _write_notes(self) -> None:
+        """Write the notes to which the text refers that was written."""
+        while self._referred:
+            note = self._referred.pop(0)
+            self._builder.add(BlockKind.NOTE, _note_text(note, self._gone))
 
     def _write_table(self, table: LexborNode) -> None:
         caption = table.css_first("caption")
@@ -335,7 +366,7 @@ def _items_of(listed: LexborNode) -> Iterator[LexborNode]:
         child = stack.pop()
         if child.tag == "li":
             yield child
-        elif child.tag not in {"ul", "ol", "menu"}:
+        elif child.tag not in _LISTS:
             stack.extend(list(child.iter())[::-1])
 
 
@@ -347,8 +378,8 @@ def _number_text(number: int, form: str) -> str:
         return write_number(number, form)
     letters = ""
     while number:
-        number, letter = divmod(number - 1, 26)
-        letters = chr(ord(_LETTERS[form]) + letter) + letters
+        number, letter = divmod(number - 1, len(_LETTERS[form]))
+        letters = _LETTERS[form][letter] + letters
     return letters
 
 
@@ -426,6 +457,11 @@ def _code(node: LexborNode) -> str:
                 pieces.append("\n")
             stack.extend(reversed(list(child.iter(include_text=True))))
     return "".join(pieces)
+
+
+def _note_text(note: LexborNode, gone: Set[int]) -> str:
+    """Return a note without the number that it begins with, as its mark in the text is not shown."""
+    return _NOTE_NUMBER.sub("", _inline_text(note, gone))
 
 
 def _inline_text(node: LexborNode, gone: Set[int]) -> str:

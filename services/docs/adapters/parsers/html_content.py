@@ -12,7 +12,7 @@ from services.docs.adapters.parsers.builder import DocumentBuilder
 
 INVISIBLE = frozenset(
     {"script", "style", "noscript", "template", "svg", "canvas", "iframe", "object", "audio", "video", "head"}
-    | {"button", "input", "select", "textarea", "dialog", "nav", "footer", "menu", "rp", "rt", "rtc"}
+    | {"button", "input", "select", "textarea", "dialog", "nav", "rp", "rt", "rtc"}
 )
 _FURNITURE_ROLES = frozenset(
     {"navigation", "banner", "contentinfo", "search", "menu", "menubar", "toolbar", "complementary", "dialog"}
@@ -36,7 +36,20 @@ _NEVER_FURNITURE = frozenset({"html", "body", "main", "article", "p", "h1", "h2"
 _NOTE_TYPES = frozenset({"footnote", "endnote", "rearnote", "doc-footnote", "doc-endnote"})
 _NOTE_MARKS = "a[role=doc-noteref], a[epub\\:type~=noteref], a[role=doc-backlink]"
 """Numbers in a text that lead to notes, and back (EPUB 3, DPUB-ARIA)."""
-_LINK_GROUPS = frozenset({"ul", "ol", "div", "section", "table", "p", "aside", "dl", "header"})
+_NOTES = (
+    "[epub\\:type~=footnote], [epub\\:type~=endnote], [epub\\:type~=rearnote], [role=doc-footnote], [role=doc-endnote]"
+    ", [role=doc-endnotes] li, [epub\\:type~=footnotes] li, [epub\\:type~=endnotes] li, [epub\\:type~=rearnotes] li"
+    ", .footnotes li"
+)
+"""Notes, and the items of lists of notes."""
+_KEPT_FOOTERS = "blockquote footer, figure footer"
+"""A quote's foot says whose words they are."""
+_SHORT_MARK = re.compile(
+    r"[\[(（〔【]?(?:注释?|note)?\s*(?:\d{1,4}|[a-z]|[ivxl]{1,5}|[*†‡§¶①-⑳]{0,3})[\])）〕】]?", re.IGNORECASE
+)
+"""What is drawn for a note in a text."""
+_AROUND_LINK = 6
+_LINK_GROUPS = frozenset({"ul", "ol", "menu", "div", "section", "table", "p", "aside", "dl", "header"})
 _SUSPECT_SHARE = 0.4
 """What holds as much of a page's text outside links is content whatever its class says."""
 _LINKS_OF_A_GROUP = 3
@@ -49,6 +62,16 @@ _DRAWN_FORMULA = re.compile(r"(?<![a-z])mathjax(?:_preview|_display|_svg\w*|_cht
 """What MathJax puts beside the script that holds a formula's source."""
 
 
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """The notes of a page."""
+
+    marks: dict[int, LexborNode] = field(default_factory=dict)
+    """Notes by the identities of the first link to each in the text."""
+    others: set[int] = field(default_factory=set)
+    """The identities of notes to which no link leads; they stay where they are."""
+
+
 @dataclass(slots=True)
 class Content:
     """What of a page is read: the headings that stand before its main part, that part, and what to pass over there."""
@@ -57,6 +80,7 @@ class Content:
     headings: list[LexborNode] = field(default_factory=list)
     passed_over: set[int] = field(default_factory=set)
     """The identities of elements that are no content."""
+    notes: Notes = field(default_factory=Notes)
 
 
 @dataclass(slots=True)
@@ -80,13 +104,58 @@ def find_content(tree: LexborHTMLParser, builder: DocumentBuilder) -> Content | 
     body = tree.body
     if body is None:
         return None
-    content = Content(body, passed_over=hidden_elements(body))
+    content = content_of(body)
     elements = _survey(body, content, builder)
     _pass_over_furniture(elements, content)
     if not elements[0].chars:
-        return Content(body, passed_over=hidden_elements(body))
+        return content_of(body)
     _choose_root(elements, content)
     return content
+
+
+def content_of(body: LexborNode) -> Content:
+    """Return all that a page shows, without the places of notes and the marks of them."""
+    content = Content(body, passed_over=hidden_elements(body))
+    notes = {note.mem_id: note for note in body.css(_NOTES)}
+    if notes:
+        _find_notes(body, notes, content)
+    return content
+
+
+def _find_notes(body: LexborNode, notes: dict[int, LexborNode], content: Content) -> None:
+    """Tell the notes to which the text has links from others, and pass over the marks of both."""
+    by_name = {name: note for note in notes.values() for name in _names(note)}
+    found: dict[int, LexborNode] = {}
+    for link in body.css("a[href*='#']"):
+        around = _note_around(link, notes)
+        name = (link.attributes.get("href") or "").partition("#")[2]
+        note = by_name.get(name)
+        if around is not None:
+            # Back to the text; a link of words belongs to the note.
+            if not any(map(str.isalpha, link.text(deep=True))):
+                content.passed_over.add(link.mem_id)
+        elif note is not None and _SHORT_MARK.fullmatch(link.text(deep=True).strip()):
+            content.passed_over.add(link.mem_id)
+            if note.mem_id not in found:
+                found[note.mem_id] = note
+                content.notes.marks[link.mem_id] = note
+    content.passed_over |= found.keys()
+    content.notes.others.update(notes.keys() - found.keys())
+
+
+def _names(note: LexborNode) -> set[str]:
+    """Return what links to a note are made to: its id, or that of an element within it."""
+    found = [note, *note.css("[id]")]
+    return {name for node in found if (name := node.attributes.get("id"))}
+
+
+def _note_around(link: LexborNode, notes: dict[int, LexborNode]) -> LexborNode | None:
+    above = link.parent
+    for _ in range(_AROUND_LINK):
+        if above is None or above.mem_id in notes:
+            return above
+        above = above.parent
+    return None
 
 
 def _is_note(attributes: Mapping[str, str | None]) -> bool:
@@ -156,7 +225,10 @@ def hidden_elements(body: LexborNode) -> set[int]:
     """Return the identities of elements that are not shown; a page that a program shows may hide its body."""
     found = body.css("[hidden], [aria-hidden=true], [style*=none i], [style*=visibility i]")
     hidden = {node.mem_id for node in found if node.mem_id != body.mem_id and _is_hidden(node.attributes)}
-    return hidden | {node.mem_id for node in body.css(_NOTE_MARKS)}
+    footers = {node.mem_id for node in body.css("footer")}
+    if footers:
+        footers -= {node.mem_id for node in body.css(_KEPT_FOOTERS)}
+    return hidden | footers | {node.mem_id for node in body.css(_NOTE_MARKS)}
 
 
 def is_displayed(attributes: Mapping[str, str | None]) -> bool:
