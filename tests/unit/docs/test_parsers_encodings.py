@@ -24,6 +24,8 @@ TYPOGRAPHIC = "“Newton’s second law” – what is the force on a body that 
         ("苹果 apple\n香蕉 banana\n", "gbk"),
         (TRADITIONAL, "big5"),
         ("蝴蝶 butterfly\n螞蟻 ant\n學校 school\n", "big5"),
+        ("植物は光のエネルギーを使って養分を作ります。\n", "shift_jis"),
+        ("春 はる spring\r\n夏 なつ summer\r\n秋 あき autumn\r\n冬 ふゆ winter\r\n", "shift_jis"),
         (TYPOGRAPHIC, "cp1252"),
         ("The café of the school is open from eight to ten, and the water there is 20 °C warm.\n" * 2, "cp1252"),
         (CHINESE, "utf-16-le"),

@@ -223,7 +223,7 @@ def test_a_page_may_have_characters_that_a_program_cut(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "encodings"),
     [
-        ("鉄は水と酸素で錆びる。", ("cp932", "euc_jp")),
+        ("鉄は水と酸素で錆びる。", ("euc_jp",)),
         ("东京", ("euc_jp",)),
         ("철은 물과 산소로 녹슨다.", ("cp949",)),
         ("Железо ржавеет.", ("cp1251", "koi8-r", "cp866", "mac_cyrillic")),
@@ -439,3 +439,17 @@ def test_options_stand_on_lines_of_their_own(source: str, text: str, tmp_path: P
 def test_headings_that_no_blank_line_parts_from_their_text(source: str, headings: list[str], tmp_path: Path) -> None:
     found = blocks(parse_bytes(source, TEXT, tmp_path))
     assert [text for kind, _, text in found if kind is BlockKind.HEADING] == headings
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("氧化\n: 与氧结合。\n\n还原\n: 失去氧。\n", "氧化\n与氧结合。\n还原\n失去氧。"),
+        ("Rust\n:   Iron with oxygen.\n:   It is red.\n\nNext.\n", "Rust\nIron with oxygen.\nIt is red.\n\nNext."),
+        ("Rust\n\n:   One paragraph.\n\n    And another.\n", "Rust\nOne paragraph.\nAnd another."),
+        ("- list\n\n  Rust\n  : Iron\n", "list\nRust\nIron"),
+        ("Time: 3 o'clock\n:) smile\n", "Time: 3 o'clock :) smile"),
+    ],
+)
+def test_terms_and_what_they_mean_stand_on_lines_of_their_own(source: str, text: str, tmp_path: Path) -> None:
+    assert parse_bytes(source, MARKDOWN, tmp_path).text == text

@@ -16,7 +16,11 @@ from services.language.legibility import LEAST_LIKELY, likelihood, reads_as_spel
 
 _UTF8 = "utf-8"
 _CHINESE = ("gb18030", "big5")
-_WESTERN = "cp1252"
+_WESTERN, _JAPANESE = "cp1252", "cp932"
+_HIRAGANA = re.compile("[\u3041-\u3096]")
+_HALF_KATAKANA = re.compile("[\uff61-\uff9f]")
+_LEAST_HIRAGANA = 0.2
+"""Of the ideographs and letters of a text in Japanese, how many are hiragana, which other encodings do not give."""
 _LEGACY_FAMILIES = (
     *("gb", "hz", "big5", "cp125", "cp437", "cp850", "cp852", "cp866", "cp874", "cp932", "cp949", "iso8859", "koi8"),
     *("utf-8", "shift_jis", "euc_", "iso2022_", "johab", "mac-", "tis-620", "ascii"),
@@ -147,8 +151,10 @@ def _is_damaged_utf8(data: bytes) -> bool:
 
 
 def _legacy_encoding(data: bytes) -> str:
-    """Return the older encoding in which a sample reads as Chinese or as English; empty when none does."""
+    """Return the older encoding in which a sample reads as Chinese, Japanese or English; empty when none does."""
     sample = _sample(data)
+    if _is_japanese(_decoded(sample, _JAPANESE) or ""):
+        return _JAPANESE
     likely = {encoding: likelihood(text) for encoding in _CHINESE if (text := _decoded(sample, encoding)) is not None}
     best = max(likely, key=lambda encoding: likely[encoding], default="")
     others = [value for encoding, value in likely.items() if encoding != best]
@@ -156,6 +162,13 @@ def _legacy_encoding(data: bytes) -> str:
         return best
     western = _decoded(sample, _WESTERN)
     return _WESTERN if western is not None and _WORD.search(western) and reads_as_spelled(western) else ""
+
+
+def _is_japanese(text: str) -> bool:
+    """Return whether a text has many hiragana and none of the narrow katakana that Chinese bytes give."""
+    letters = sum(not char.isascii() for char in text)
+    found = _HIRAGANA.findall(text)
+    return len(found) >= max(_FEW, _LEAST_HIRAGANA * letters) and _HALF_KATAKANA.search(text) is None
 
 
 def _sample(data: bytes) -> bytes:

@@ -12,6 +12,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from mdit_py_plugins.amsmath import amsmath_plugin
+from mdit_py_plugins.deflist import deflist_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.texmath import texmath_plugin
@@ -60,7 +61,8 @@ def write_markdown(source: str, builder: DocumentBuilder) -> None:
 def _markdown() -> MarkdownIt:
     """Return the library's parser with the rules of ours; to make one takes as long as a page."""
     markdown = MarkdownIt("commonmark", {"html": True, "maxNesting": _DEEPEST}).enable(["table", "strikethrough"])
-    markdown.use(footnote_plugin).use(dollarmath_plugin).use(texmath_plugin, delimiters="brackets").use(amsmath_plugin)
+    markdown.use(footnote_plugin).use(deflist_plugin)
+    markdown.use(dollarmath_plugin).use(texmath_plugin, delimiters="brackets").use(amsmath_plugin)
     # Notes stay where they are written, and formulas in dollars are taken by `_math`.
     markdown.disable(["footnote_tail", "math_inline"])
     markdown.inline.ruler.before("escape", "math", _math)
@@ -164,6 +166,11 @@ class _Writer:
                 self._lists.append(None)
             case "ordered_list_open":
                 self._lists.append(int(token.attrs.get("start", 1)))
+            case "dt_open" | "dd_open":
+                # As in HTML, a term and what it means stand one line apart.
+                self._lists += [None] * (1 + (token.type == "dd_open"))
+            case "dt_close" | "dd_close":
+                del self._lists[-1 - (token.type == "dd_close") :]
             case "bullet_list_close" | "ordered_list_close":
                 self._lists.pop()
             case "list_item_open":
