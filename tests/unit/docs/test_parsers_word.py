@@ -291,6 +291,15 @@ END = '<w:r><w:fldChar w:fldCharType="end"/></w:r>'
 CHOICE = f'<mc:Choice Requires="x">{run("one")}</mc:Choice>'
 HIDING = '<w:style w:type="character" w:styleId="key"><w:rPr><w:vanish/></w:rPr></w:style>'
 HIDING += '<w:style w:type="character" w:styleId="sub"><w:basedOn w:val="key"/></w:style>'
+HIDING += "".join(
+    f'<w:style w:styleId="{name}"><w:rPr>{drawn}</w:rPr></w:style>'
+    for name, drawn in {
+        "gap": '<w:u w:val="single"/>',
+        "up": '<w:vertAlign w:val="superscript"/>',
+        "down": '<w:vertAlign w:val="subscript"/>',
+    }.items()
+)
+HIDING += '<w:style w:type="character" w:styleId="wide"><w:basedOn w:val="gap"/></w:style>'
 
 
 @pytest.mark.parametrize(
@@ -323,6 +332,11 @@ HIDING += '<w:style w:type="character" w:styleId="sub"><w:basedOn w:val="key"/><
         (run("shown") + run("hidden", '<w:rStyle w:val="key"/>'), "shown"),
         (run("shown") + run("hidden", '<w:rStyle w:val="sub"/>'), "shown"),
         (run("shown", '<w:rStyle w:val="key"/><w:vanish w:val="false"/>'), "shown"),
+        (run("It is ") + run("      ", '<w:rStyle w:val="gap"/>') + run("."), "It is ____."),
+        (run("It is ") + run("      ", '<w:rStyle w:val="wide"/>') + run("."), "It is ____."),
+        (run("It is ") + run("      ", '<w:rStyle w:val="gap"/><w:u w:val="none"/>') + run("."), "It is ."),
+        (run("x") + run("2", '<w:rStyle w:val="up"/>') + run("H") + run("2", '<w:rStyle w:val="down"/>'), "x²H₂"),
+        (run("x") + run("2", '<w:rStyle w:val="up"/><w:vertAlign w:val="baseline"/>'), "x2"),
         ("<w:ruby><w:rt>" + run("reading") + "</w:rt><w:rubyBase>" + run("字") + "</w:rubyBase></w:ruby>", "字"),
         (f"<w:moveFrom>{run('old')}</w:moveFrom><w:moveTo>{run('new')}</w:moveTo>", "new"),
         (f"<w:sdt><w:sdtContent><w:ins>{run('in')}</w:ins></w:sdtContent></w:sdt>", "in"),

@@ -19,7 +19,7 @@ from services.docs.adapters.parsers.markup import joined_items, subscript, super
 from services.docs.adapters.parsers.outline import RULES, without_bullet
 from services.docs.adapters.parsers.package import RELATION_ID, Package, unwrap
 from services.docs.adapters.parsers.symbols import in_font, symbol
-from services.docs.adapters.parsers.word_styles import Numbering, Styles, W, is_on, number, numbered, value
+from services.docs.adapters.parsers.word_styles import VAL, Numbering, Styles, W, is_on, number, numbered, value
 from services.docs.domain.upload.media_types import DOCX
 from services.docs.values.parsed_document import BlockKind, WarningReason
 from services.language.folding import normalize
@@ -54,7 +54,6 @@ def _write_package(source: Source, builder: DocumentBuilder, depth: int) -> None
     with Package.open(source, builder, f"{W}document") as (package, main, document):
         _keep_visible(document)
         writer = _Writer(package, main, builder, depth)
-        writer.underlines = next(document.iter(f"{W}u"), None) is not None
         for body in document.findall(f"{W}body"):
             writer.write(body)
         writer.write_other_notes()
@@ -88,8 +87,6 @@ class _Writer:
         self._parts = parts
         self._notes: dict[str, dict[str, str]] = {}
         """The texts of each kind of notes by their ids, once one is referred to."""
-        self.underlines = False
-        """Whether any text is underlined, so that it has to be asked of each run."""
         self._below_title = 0
         self._before = ""
         """Text of paragraphs whose ends were deleted, which goes on in the next one."""
@@ -166,9 +163,7 @@ class _Writer:
         return BlockKind.PARAGRAPH, text, 0
 
     def _inline(self, paragraph: Any) -> _Inline:
-        style_id = value(paragraph, f"{W}pPr/{W}pStyle") if self._styles.hides else ""
-        hidden = bool(style_id and self._styles.is_hidden(style_id))
-        inline = _Inline(self._styles, hidden=hidden, underlines=self.underlines)
+        inline = _Inline(self._styles, value(paragraph, f"{W}pPr/{W}pStyle"))
         inline.read(paragraph)
         return inline
 
@@ -262,11 +257,10 @@ class _Field:
 class _Inline:
     """Collects the visible text of a paragraph: runs, links, breaks, symbols, formulas, results of fields."""
 
-    def __init__(self, styles: Styles, *, hidden: bool, underlines: bool) -> None:
+    def __init__(self, styles: Styles, style_id: str) -> None:
         self._styles = styles
-        self._underlines = underlines
-        self._hidden = hidden
-        """Whether text is hidden that does not say otherwise."""
+        self._style_id = style_id
+        """The paragraph's style."""
         self._parts: list[str] = []
         self._fields: list[_Field] = []
         self.notes: list[tuple[str, str]] = []
@@ -295,13 +289,14 @@ class _Inline:
             for mark in run.findall(f"{W}fldChar"):
                 self.field(mark)
             return
-        position = value(properties, f"{W}vertAlign")
+        position = self._drawing(properties, "vertAlign")
+        position = "" if position is None else position.get(VAL, "")
         raise_text: Callable[[str], str] = str
         if position in {"superscript", "subscript"}:
             raise_text = superscript if position == "superscript" else subscript
         fonts = None if properties is None else properties.find(f"{W}rFonts")
         font = "" if fonts is None else fonts.get(f"{W}ascii", "")
-        line = underlined if self._underlines and not position and _is_underlined(properties) else raise_text
+        line = underlined if not position and self._is_underlined(properties) else raise_text
         for element in run:
             tag = element.tag
             if tag == f"{W}t":
@@ -317,15 +312,21 @@ class _Inline:
                 _READERS.get(tag, _Inline.read)(self, element)
 
     def _is_hidden(self, properties: Any) -> bool:
-        if properties is not None:
-            vanish = properties.find(f"{W}vanish")
-            if vanish is not None:
-                return is_on(vanish)
-            style = value(properties, f"{W}rStyle") if self._styles.hides else ""
-            by_style = self._styles.is_hidden(style) if style else None
-            if by_style is not None:
-                return by_style
-        return self._hidden
+        vanish = self._drawing(properties, "vanish")
+        return vanish is not None and is_on(vanish)
+
+    def _is_underlined(self, properties: Any) -> bool:
+        line = self._drawing(properties, "u")
+        return line is not None and line.get(VAL, "none") not in {"none", "0", "false"}
+
+    def _drawing(self, properties: Any, name: str) -> Any:
+        """Return what a run's properties, its style or its paragraph's style say of how it is drawn, else None."""
+        own = None if properties is None else properties.find(W + name)
+        if own is None and self._styles.drawn[name]:
+            own = self._styles.drawing(value(properties, f"{W}rStyle"), name)
+            if own is None:
+                own = self._styles.drawing(self._style_id, name)
+        return own
 
     def field(self, mark: Any) -> None:
         """Take in the begin, the middle or the end of a field."""
@@ -424,11 +425,6 @@ def _is_end_gone(properties: Any) -> bool:
     """Return whether a paragraph's end was deleted or moved away, so that it goes on in the next one."""
     mark = None if properties is None else properties.find(f"{W}rPr")
     return mark is not None and any(mark.find(gone) is not None for gone in _GONE)
-
-
-def _is_underlined(properties: Any) -> bool:
-    kind = value(properties, f"{W}u", "none")
-    return kind not in {"none", "0", "false"}
 
 
 def _outline_level(holders: list[Any], style: str) -> int:

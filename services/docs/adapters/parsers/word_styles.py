@@ -43,9 +43,9 @@ class Styles:
     def __init__(self, root: Any) -> None:
         self._styles = {} if root is None else {style.get(f"{W}styleId"): style for style in root.iter(f"{W}style")}
         self._names = {key: value(style, f"{W}name") for key, style in self._styles.items()}
-        hiding = {key for key, style in self._styles.items() if style.find(f"{W}rPr/{W}vanish") is not None}
-        self.hides = bool(hiding)
-        """Whether any style hides text."""
+        self.drawn = {name: self._known(f"{W}rPr/{W}{name}") for name in ("vanish", "u", "vertAlign")}
+        """Whether any style hides, underlines or raises text."""
+        self._drawings: dict[tuple[str, str], Any] = {}
 
     def chain(self, style_id: str) -> list[Any]:
         """Return a style and those it is based on, nearest first; a circle of styles ends after some turns."""
@@ -59,13 +59,17 @@ class Styles:
         """Return a style's name, empty where there is no such style."""
         return self._names.get(style_id, "")
 
-    def is_hidden(self, style_id: str) -> bool | None:
-        """Return whether text in a style is hidden, None where the style does not say."""
-        for style in self.chain(style_id):
-            vanish = style.find(f"{W}rPr/{W}vanish")
-            if vanish is not None:
-                return is_on(vanish)
-        return None
+    def _known(self, path: str) -> bool:
+        return any(style.find(path) is not None for style in self._styles.values())
+
+    def drawing(self, style_id: str, name: str) -> Any:
+        """Return what a style or those it is based on say of the text's `vanish`, `u` or `vertAlign`, else None."""
+        if not style_id:
+            return None
+        if (style_id, name) not in self._drawings:
+            found = (style.find(f"{W}rPr/{W}{name}") for style in self.chain(style_id))
+            self._drawings[style_id, name] = next((element for element in found if element is not None), None)
+        return self._drawings[style_id, name]
 
 
 @dataclass(frozen=True, slots=True)
