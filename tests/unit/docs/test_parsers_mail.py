@@ -212,3 +212,26 @@ def test_of_alternatives_one_without_text_is_not_read(page: str, tmp_path: Path)
     message.set_content("Bring two nails.")
     message.add_alternative(page, subtype="html")
     assert read(message.as_bytes(), tmp_path).text == "To: a@b.test\n\nBring two nails."
+
+
+_INNER = "From: Wang <w@b.test>\nSubject: Rust\nDate: Sun, 1 Nov 2026 10:00:00 +0800\n\nBring two nails.\n"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "Content-Type: message/rfc822",
+        "Content-Type: message/rfc822; name=rust.eml\nContent-Disposition: attachment; filename=rust.eml",
+        "Content-Type: message/rfc822\nContent-Disposition: inline",
+    ],
+)
+def test_a_mail_within_a_mail_has_its_head(part: str, tmp_path: Path) -> None:
+    head = "To: a@b.test\nSubject: Fwd: Rust\nContent-Type: multipart/mixed; boundary=b"
+    parsed = read(f"{head}\n\n--b\n\nSee below.\n--b\n{part}\n\n{_INNER}--b--\n".encode(), tmp_path)
+    assert parsed.title == "Fwd: Rust"
+    assert parsed.text == (
+        "Fwd: Rust\n\nTo: a@b.test\n\nSee below.\n\n"
+        "Rust\n\nFrom: Wang <w@b.test>\nDate: Sun, 1 Nov 2026 10:00:00 +0800\n\nBring two nails."
+    )
+    assert [block.level for block in parsed.blocks if block.kind is BlockKind.HEADING] == [1, 2]
+    assert parsed.warnings == ()

@@ -50,15 +50,18 @@ def write_mail(data: bytes, builder: DocumentBuilder, *, with_head: bool = True)
         raise ParseError(ParseReason.CORRUPT_FILE) from error
     is_page = message.get_content_type() == "multipart/related" and not message["To"]
     if with_head and not is_page:
+        builder.title = _header(message, "Subject")
         _write_head(message, builder)
     for part in _texts(message, builder):
-        _write_part(part, builder, is_page=is_page and with_head)
+        if (inner := _inner(part)) is not None:
+            _write_head(inner, builder, 2)
+        else:
+            _write_part(part, builder, is_page=is_page and with_head)
 
 
-def _write_head(message: Message, builder: DocumentBuilder) -> None:
+def _write_head(message: Message, builder: DocumentBuilder, level: int = 1) -> None:
     subject = _header(message, "Subject")
-    builder.title = subject
-    builder.add(BlockKind.HEADING, " ".join(subject.split()), 1)
+    builder.add(BlockKind.HEADING, " ".join(subject.split()), level)
     lines = [f"{name}: {' '.join(text.split())}" for name in _HEAD if (text := _header(message, name))]
     builder.add(BlockKind.PARAGRAPH, "\n".join(lines))
 
@@ -106,9 +109,16 @@ def _divided(message: Message) -> Message:
 
 
 def _texts(message: Message, builder: DocumentBuilder) -> Iterator[Message]:
-    """Yield the parts to read: of alternatives the best one, of a page with its pictures the page."""
+    """Yield the parts to read: of alternatives the best one, of a page with its pictures the page.
+
+    A message within the message is yielded before its own parts.
+    """
     kind = message.get_content_type()
-    if message.get_content_disposition() == "attachment":
+    inner = _inner(message)
+    if inner is not None:
+        yield message
+        yield from _texts(inner, builder)
+    elif message.get_content_disposition() == "attachment":
         builder.warn_of_all(WarningReason.PARTS_NOT_READ)
     elif not message.is_multipart():
         if kind in _TEXTS:
@@ -124,6 +134,13 @@ def _texts(message: Message, builder: DocumentBuilder) -> Iterator[Message]:
             found = found[:1]
         for parts in found:
             yield from parts
+
+
+def _inner(part: Message) -> Message | None:
+    """Return the message that a part holds, as of a mail that was forwarded."""
+    payload = part.get_payload() if part.get_content_type() == "message/rfc822" else None
+    inner = payload[0] if isinstance(payload, list) and payload else None
+    return inner if isinstance(inner, Message) else None
 
 
 def _worth(part: Message) -> int:
