@@ -125,6 +125,60 @@ def test_opendocument_lists_notes_and_formulas(tmp_path: Path) -> None:
     assert odf(tmp_path, ODT, body, styles).text.split("\n") == ["1. a", "1.a. b", "", "is x^2 so", "", "why"]
 
 
+_LEVELS = "".join(
+    f'<text:list-level-style-number text:level="{n}" style:num-format="{form}" style:num-prefix="{before}" '
+    f'style:num-suffix="{after}" text:display-levels="{n}"/>'
+    for n, form, before, after in ((1, "一", "第", "章"), (2, "1", "", ""))
+)
+
+
+def _headings(*headings: str) -> str:
+    return "<office:text>" + "".join(headings) + "</office:text>"
+
+
+def test_opendocument_headings_are_numbered_by_a_list_where_the_outline_has_no_numbers(tmp_path: Path) -> None:
+    styles = '<text:outline-style><text:outline-level-style text:level="1" style:num-format=""/></text:outline-style>'
+    styles += f'<text:list-style style:name="L">{_LEVELS}</text:list-style>'
+    heading = '<text:h text:outline-level="{}">{}</text:h>'
+    inner = f"<text:list><text:list-item>{heading.format(2, 'Air')}</text:list-item></text:list>"
+    items = f"<text:list-item>{heading.format(1, 'Matter')}{inner}</text:list-item>"
+    items += f"<text:list-item>{heading.format(1, 'Force')}</text:list-item>"
+    parsed = odf(tmp_path, ODT, _headings(f'<text:list text:style-name="L">{items}</text:list>'), styles)
+    assert parsed.text == "第一章 Matter\n\n一.1 Air\n\n第二章 Force"
+    assert {block.kind for block in parsed.blocks} == {BlockKind.HEADING}
+
+
+def test_opendocument_headings_may_start_again_and_hold_their_number(tmp_path: Path) -> None:
+    levels = _LEVELS.replace("list-level-style-number", "outline-level-style")
+    heading = '<text:h text:outline-level="1"{}>{}</text:h>'
+    again = ' text:restart-numbering="true" text:start-value="5"'
+    body = _headings(
+        heading.format("", "<text:number>第一章</text:number>Matter"),
+        heading.format(again, "Force"),
+        heading.format("", "Light"),
+        heading.format(' text:restart-numbering="true"', "Sound"),
+    )
+    parsed = odf(tmp_path, ODT, body, f"<text:outline-style>{levels}</text:outline-style>")
+    assert parsed.text.split("\n\n") == ["第一章 Matter", "第五章 Force", "第六章 Light", "第一章 Sound"]
+
+
+def test_an_opendocument_list_goes_on_with_the_list_that_it_names(tmp_path: Path) -> None:
+    def listed(attributes: str, *items: str) -> str:
+        texts = "".join(f"<text:list-item><text:p>{item}</text:p></text:list-item>" for item in items)
+        return f'<text:list text:style-name="L" {attributes}>{texts}</text:list>'
+
+    style = '<text:list-level-style-number text:level="1" style:num-format="1" style:num-suffix="."/>'
+    body = _headings(
+        listed('xml:id="a"', "one", "two"),
+        listed('xml:id="b"', "one"),
+        listed('xml:id="c" text:continue-list="a"', "three"),
+        listed('text:continue-list="c"', "four"),
+        listed('text:continue-list="b"', "two"),
+    )
+    parsed = odf(tmp_path, ODT, body, f'<text:list-style style:name="L">{style}</text:list-style>')
+    assert parsed.text.split("\n") == ["1. one", "2. two", "1. one", "3. three", "4. four", "2. two"]
+
+
 def test_opendocument_tables_that_repeat_without_end(tmp_path: Path) -> None:
     cell = "<table:table-cell {}><text:p>{}</text:p></table:table-cell>"
     row = f"<table:table-row>{cell.format('', 'a')}{cell.format('', 'b')}</table:table-row>"
@@ -132,6 +186,24 @@ def test_opendocument_tables_that_repeat_without_end(tmp_path: Path) -> None:
     empty = f'<table:table-row table:number-rows-repeated="1048576">{blank}</table:table-row>'
     body = f'<office:spreadsheet><table:table table:name="S">{row}{empty}</table:table></office:spreadsheet>'
     assert odf(tmp_path, ODS, body).text == "S\n\na | b"
+
+
+def test_opendocument_sheets_that_are_not_shown_are_passed_over(tmp_path: Path) -> None:
+    style = '<style:style style:name="{0}"><style:table-properties table:display="{0}"/></style:style>'
+    sheet = (
+        '<table:table table:name="{0}" table:style-name="{0}"><table:table-row><table:table-cell><text:p>a</text:p>'
+        "</table:table-cell></table:table-row></table:table>"
+    )
+    body = f"<office:spreadsheet>{sheet.format('true')}{sheet.format('false')}</office:spreadsheet>"
+    assert odf(tmp_path, ODS, body, style.format("true") + style.format("false")).text == "true\n\na"
+
+
+def test_opendocument_slides_and_their_notes_are_read_without_what_all_of_them_show(tmp_path: Path) -> None:
+    frame = '<draw:frame presentation:class="{0}"><draw:text-box><text:p>{0}</text:p></draw:text-box></draw:frame>'
+    frames = "".join(map(frame.format, ("header", "outline", "footer", "date-time", "page-number")))
+    notes = f"<presentation:notes>{frames.replace('outline', 'notes')}</presentation:notes>"
+    body = f"<office:presentation><draw:page>{frames}{notes}</draw:page></office:presentation>"
+    assert odf(tmp_path, ODP, body).text == "outline\n\nnotes"
 
 
 def test_opendocument_slides_are_read_by_their_places(tmp_path: Path) -> None:

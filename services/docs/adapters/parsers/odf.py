@@ -30,6 +30,7 @@ OFFICE, TEXT, TABLE, DRAW, STYLE, PRESENTATION = (
     f"{_OASIS}{name}:1.0}}" for name in ("office", "text", "table", "drawing", "style", "presentation")
 )
 _SVG = f"{_OASIS}svg-compatible:1.0}}"
+_ID = "{http://www.w3.org/XML/1998/namespace}id"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _MATH = "{http://www.w3.org/1998/Math/MathML}math"
 _TITLE = "{http://purl.org/dc/elements/1.1/}title"
@@ -39,9 +40,11 @@ _SKIPPED = frozenset(
     {f"{TEXT}tracked-changes", f"{TEXT}table-of-content", f"{TEXT}illustration-index", f"{TEXT}table-index"}
     | {f"{OFFICE}annotation", f"{OFFICE}forms", f"{TEXT}sequence-decls", f"{PRESENTATION}notes", f"{TEXT}note-citation"}
     | {f"{TEXT}ruby-text", f"{TEXT}hidden-text", f"{TEXT}hidden-paragraph", f"{_SVG}desc"}
-    | {f"{_SVG}title", f"{DRAW}glue-point"}
+    | {f"{_SVG}title", f"{DRAW}glue-point", f"{TEXT}number"}
 )
 _TITLE_STYLE, _CAPTIONS = "Title", frozenset({"Caption", "Figure", "Illustration", "Table", "Drawing"})
+_FURNITURE = frozenset({"header", "footer", "date-time", "page-number"})
+"""Places on a slide for what every slide shows."""
 _CODE_STYLES = frozenset({"Preformatted_20_Text", "Source_20_Code"})
 _FORMS = {"1": "decimal", "a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
 _FORMS |= {"一": "chineseCounting", "甲": "ideographTraditional", "①": "decimalEnclosedCircle", "子": "ideographZodiac"}
@@ -67,7 +70,7 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
             if body.tag == f"{OFFICE}presentation":
                 _write_slides(body, writer, builder)
             elif body.tag == f"{OFFICE}spreadsheet":
-                tables = body.findall(f"{TABLE}table")
+                tables = [table for table in body.findall(f"{TABLE}table") if not writer.styles.hides(table)]
                 builder.check_pages(len(tables), "sheets")
                 for table in tables:
                     write_sheet(table.get(f"{TABLE}name", ""), writer.sheet_rows(table), builder)
@@ -83,7 +86,7 @@ def _write_slides(body: Any, writer: _Writer, builder: DocumentBuilder) -> None:
         if not writer.styles.hidden_slides.isdisjoint(writer.styles.names(slide.get(f"{DRAW}style-name", ""))):
             hidden.append(page)
         builder.begin_page()
-        shapes = [shape for shape in slide if isinstance(shape.tag, str) and shape.tag not in _SKIPPED]
+        shapes = [shape for shape in slide if _is_shown(shape)]
         title = next((shape for shape in shapes if shape.get(f"{PRESENTATION}class") == "title"), None)
         if title is not None:
             lines = [line.strip() for line in writer.plain(title).split("\n")]
@@ -93,8 +96,17 @@ def _write_slides(body: Any, writer: _Writer, builder: DocumentBuilder) -> None:
             writer.write([shape])
         for notes in slide.findall(f"{PRESENTATION}notes"):
             for paragraph in notes.iter(f"{TEXT}p"):
-                builder.add(BlockKind.NOTE, writer.plain(paragraph))
+                if not any(map(_is_furniture, paragraph.iterancestors(f"{DRAW}frame"))):
+                    builder.add(BlockKind.NOTE, writer.plain(paragraph))
     builder.warn(WarningReason.HIDDEN_SLIDES, hidden)
+
+
+def _is_shown(shape: Any) -> bool:
+    return isinstance(shape.tag, str) and shape.tag not in _SKIPPED and not _is_furniture(shape)
+
+
+def _is_furniture(shape: Any) -> bool:
+    return shape.get(f"{PRESENTATION}class") in _FURNITURE
 
 
 def _box(shape: Any) -> Box | None:
@@ -140,9 +152,16 @@ class _Styles:
                 self.hidden.add(name)
             if properties.get(f"{STYLE}text-underline-style", "none") != "none":
                 self.underlined.add(name)
+        for properties in style.iterchildren(f"{STYLE}table-properties"):
+            if properties.get(f"{TABLE}display") == "false":
+                self.hidden.add(name)
         for properties in style.iterchildren(f"{STYLE}drawing-page-properties"):
             if properties.get(f"{PRESENTATION}visibility") == "hidden":
                 self.hidden_slides.add(name)
+
+    def hides(self, table: Any) -> bool:
+        """Return whether a sheet is not shown."""
+        return not self.hidden.isdisjoint(self.names(table.get(f"{TABLE}style-name", "")))
 
     def names(self, name: str) -> list[str]:
         """Return a style and those it is based on, nearest first."""
@@ -172,6 +191,8 @@ class _Writer:
         self._builder = builder
         self._numbers: dict[str, dict[int, int]] = {}
         """The last counts of each style for lists, at which a list goes on that continues one."""
+        self._named: dict[str, dict[int, int]] = {}
+        """Those of each list by its name."""
         self._headings: dict[int, int] = {}
         self._later: list[Any] = []
         """Notes and boxes within a paragraph, which are written after it."""
@@ -209,8 +230,9 @@ class _Writer:
             text = ""
         if paragraph.tag == f"{TEXT}h":
             level = _number(paragraph, f"{TEXT}outline-level", 1)
-            counted = "" if paragraph.get(f"{TEXT}is-list-header") else self._heading_number(level)
-            self._builder.add(BlockKind.HEADING, joined_number(counted, " ".join(text.split())), level)
+            counted = "" if paragraph.get(f"{TEXT}is-list-header") else self._heading_number(paragraph, level)
+            # Where the outline has no numbers, headings are numbered as items of a list.
+            self._builder.add(BlockKind.HEADING, joined_number(counted or number, " ".join(text.split())), level)
         elif depth:
             self._builder.add(BlockKind.LIST_ITEM, joined_number(number, without_bullet(text)), depth)
         elif _TITLE_STYLE in names:
@@ -233,8 +255,10 @@ class _Writer:
 
     def _write_list(self, found: Any, around: _List | None, depth: int) -> None:
         style = found.get(f"{TEXT}style-name", "") or (around.style if around else "")
-        goes_on = found.get(f"{TEXT}continue-numbering") == "true" or found.get(f"{TEXT}continue-list")
-        counts = around.counts if around else dict(self._numbers.get(style, {})) if goes_on else {}
+        named = found.get(f"{TEXT}continue-list", "")
+        goes_on = found.get(f"{TEXT}continue-numbering") == "true" or named
+        before = self._named.get(named) or self._numbers.get(style, {})
+        counts = around.counts if around else dict(before) if goes_on else {}
         own = _List(style, counts)
         if not goes_on:
             counts.pop(depth, None)
@@ -253,10 +277,15 @@ class _Writer:
                     number = ""
                 else:
                     self.write([child])
-        self._numbers[style] = counts
+        self._numbers[style] = self._named[found.get(_ID, "")] = counts
 
-    def _heading_number(self, level: int) -> str:
+    def _heading_number(self, heading: Any, level: int) -> str:
         rule = self.styles.outline.get(level)
+        start = heading.get(f"{TEXT}start-value", "")
+        if heading.get(f"{TEXT}restart-numbering") == "true":
+            self._headings.pop(level, None)
+            if start.isdecimal():
+                self._headings[level] = int(start) - 1
         return "" if rule is None else _counted(self._headings, level, rule, self.styles.outline.get)
 
     def _write_object(self, element: Any) -> None:
