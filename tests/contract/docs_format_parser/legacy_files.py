@@ -61,14 +61,67 @@ _PARAGRAPH_PROPERTIES = {
 }
 
 
-def word_document(paragraphs: Iterable[tuple[str, str, int]], *, notes: str = "", flags: int = 0) -> bytes:
-    """Return a Word file of paragraphs with their marks, kinds and levels; a character has two bytes, in notes one."""
+def list_item(list_number: int, level: int = 0, style: int = 0) -> bytes:
+    """Return the properties of a paragraph in a list, to be its kind."""
+    return struct.pack("<HHHHB", style, 0x460B, list_number, 0x260A, level)
+
+
+def list_level(form: int, text: str, *, first: int = 1, flags: int = 0, follows: int = 0) -> bytes:
+    """Return a level of a list; `text` holds the characters 0 to 8 in place of numbers."""
+    head = struct.pack("<iBB9sBiIBBBB", first, form, flags, bytes(9), follows, 0, 0, 2, 3, 0, 0)
+    return head + bytes(5) + struct.pack("<H", len(text)) + text.encode("utf-16-le")
+
+
+def list_definitions(*definitions: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """Return the table of definitions, of one level or of nine, and the levels that follow it."""
+    heads = (
+        struct.pack("<ii18sBB", number, 0, bytes(18), len(levels) == 1, 0)
+        for number, levels in enumerate(definitions, start=1)
+    )
+    levels = (level for own in definitions for level in [*own, *[list_level(255, "")] * (8 if len(own) > 1 else 0)][:9])
+    return struct.pack("<H", len(definitions)) + b"".join(heads), b"".join(levels)
+
+
+def lists(*found: tuple[int, Sequence[bytes]]) -> bytes:
+    """Return the table of lists: the definition of each, and what it changes of its levels."""
+    heads = (struct.pack("<iiiBBBB", number, 0, 0, len(changes), 0, 0, 0) for number, changes in found)
+    changes = (struct.pack("<i", -1) + b"".join(changes) for _, changes in found)
+    return struct.pack("<I", len(found)) + b"".join((*heads, *changes))
+
+
+def styles(*found: tuple[int, bytes]) -> bytes:
+    """Return the table of paragraph styles: what each is based on, and its properties."""
+    table = struct.pack("<HHH14s", 18, len(found), 10, bytes(14))
+    for index, (base, properties) in enumerate(found):
+        own = struct.pack("<H", index) + properties
+        style = struct.pack("<5H", 0, base << 4 | 1, 2, 0, 0) + struct.pack("<HHH", 1, ord("S"), 0)
+        style += struct.pack("<H", len(own)) + own
+        table += struct.pack("<H", len(style)) + style
+    return table
+
+
+def word_document(
+    paragraphs: Iterable[tuple[str, str | bytes, int]],
+    *,
+    notes: str = "",
+    flags: int = 0,
+    manners: Mapping[str, bytes] | None = None,
+    tables: Mapping[int, bytes | tuple[bytes, bytes]] | None = None,
+) -> bytes:
+    """Return a Word file of paragraphs with their marks, kinds and levels; a character has two bytes, in notes one.
+
+    `manners` are properties of characters by the texts that have them, `tables` further ones by the places of their
+    addresses, some followed by what is not counted to them.
+    """
     begin = 1024
     text, ends, properties = "", [], []
     for paragraph, kind, level in paragraphs:
         text += paragraph
         ends.append(begin + 2 * len(text.encode("utf-16-le")) // 2)
-        properties.append(struct.pack("<H", level if kind == HEADING else 0) + _PARAGRAPH_PROPERTIES.get(kind, b""))
+        if isinstance(kind, bytes):
+            properties.append(kind)
+        else:
+            properties.append(struct.pack("<H", level if kind == HEADING else 0) + _PARAGRAPH_PROPERTIES.get(kind, b""))
     encoded = text.encode("utf-16-le")
     noted = notes.encode("cp1252")
     main = bytearray(begin) + encoded + noted
@@ -82,12 +135,42 @@ def word_document(paragraphs: Iterable[tuple[str, str, int]], *, notes: str = ""
     places = struct.pack("<HIHHIH", 0, begin, 0, 0, (begin + len(encoded)) * 2 | 0x40000000, 0)
     pieces = b"\x02" + struct.pack("<I", len(starts) + len(places)) + starts + places
     table = struct.pack(f"<{2 * len(pages) + 1}I", *([begin] * (len(pages) + 1)), *pages)
+    stream = bytearray(pieces + table)
+    if manners:
+        main += _character_page(begin, text, manners)
+        tables = {**(tables or {}), 0xFA: struct.pack("<3I", begin, begin, len(main) // _SECTOR - 1)}
+    for place, found in (tables or {}).items():
+        counted, following = found if isinstance(found, tuple) else (found, b"")
+        struct.pack_into("<2I", main, place, len(stream), len(counted))
+        stream += counted + following
     struct.pack_into("<2H", main, 0, 0xA5EC, 0xC1)
     struct.pack_into("<H", main, 10, 0x0200 | flags)
     struct.pack_into("<2I", main, 0x4C, length, len(noted))
     struct.pack_into("<2I", main, 0x102, len(pieces), len(table))
     struct.pack_into("<2I", main, 0x1A2, 0, len(pieces))
-    return compound({"WordDocument": bytes(main), "1Table": pieces + table})
+    return compound({"WordDocument": bytes(main), "1Table": bytes(stream)})
+
+
+def _character_page(begin: int, text: str, manners: Mapping[str, bytes]) -> bytes:
+    spans = sorted((text.index(part), len(part), properties) for part, properties in manners.items())
+    places, found, at = [begin], [], 0
+    for start, length, properties in spans:
+        if start > at:
+            places.append(begin + 2 * start)
+            found.append(b"")
+        at = start + length
+        places.append(begin + 2 * at)
+        found.append(properties)
+    page = bytearray(_SECTOR)
+    struct.pack_into(f"<{len(places)}I", page, 0, *places)
+    end = _SECTOR - 2
+    for index, properties in enumerate(found):
+        if properties:
+            end -= len(properties) + 1 + (len(properties) + 1) % 2
+            page[end : end + 1 + len(properties)] = bytes((len(properties),)) + properties
+            page[4 * len(places) + index] = end // 2
+    page[-1] = len(found)
+    return bytes(page)
 
 
 def _property_page(places: Sequence[int], properties: Sequence[bytes]) -> bytes:

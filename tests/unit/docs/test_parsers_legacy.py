@@ -17,10 +17,15 @@ from tests.contract.docs_format_parser.legacy_files import (
     ROW_END,
     cell_record,
     label,
+    list_definitions,
+    list_item,
+    list_level,
+    lists,
     number,
     outlined,
     presentation,
     record,
+    styles,
     table,
     text_box,
     word_document,
@@ -82,6 +87,85 @@ def test_many_paragraphs_and_two_tables_of_word(tmp_path: Path) -> None:
     ]
     assert next(text for kind, text in blocks(parsed) if kind is BlockKind.TABLE).startswith("a | b\n")
     assert "Between" in parsed.text
+
+
+STYLES, DEFINITIONS, LISTS = 0xA2, 0x2E2, 0x2EA
+EXAM = [list_level(39, "\0、"), list_level(37, "（\1）"), list_level(0, "\2．", follows=2), list_level(28, "\3")]
+OUTLINE = [list_level(0, "\0."), list_level(0, "\0.\1"), list_level(0, "\0.\1.\2")]
+TABLES: dict[int, bytes | tuple[bytes, bytes]] = {
+    DEFINITIONS: list_definitions(EXAM, OUTLINE, [list_level(23, "\uf0b7")], [list_level(3, "\0)", first=3)]),
+    LISTS: lists(
+        (1, []), (2, []), (3, []), (4, []), (2, [struct.pack("<iI", 7, 0x10)]),
+        (2, [struct.pack("<iI", 0, 0x20) + list_level(1, "Part \0")]),
+    ),
+}  # fmt: skip
+
+
+def items(*found: tuple[str, int, int]) -> list[tuple[str, bytes, int]]:
+    """Paragraphs of lists: text, list and level of each."""
+    return [(f"{text}\r", list_item(number, level), 0) for text, number, level in found]
+
+
+@pytest.mark.parametrize(
+    ("found", "shown"),
+    [
+        (
+            [("选择", 1, 0), ("基础", 1, 1), ("水", 1, 2), ("甲", 1, 3), ("乙", 1, 3), ("火", 1, 2), ("填空", 1, 0)],
+            ["一、选择", "（一）基础", "1．水", "① 甲", "② 乙", "2．火", "二、填空"],
+        ),
+        ([("a", 2, 0), ("b", 2, 1), ("d", 2, 0), ("e", 2, 2)], ["1. a", "1.1 b", "2. d", "2.1.1 e"]),
+        ([("a", 3, 0), ("b", 4, 0), ("c", 4, 0)], ["a", "C) b", "D) c"]),
+        ([("a", 2, 0), ("b", 2, 0), ("c", 5, 0), ("d", 5, 1)], ["1. a", "2. b", "7. c", "7.1 d"]),
+        ([("a", 6, 0), ("b", 6, 0), ("c", 99, 0)], ["Part I a", "Part II b", "c"]),
+        ([("a", 2, 0), ("", 2, 0), ("b", 2, 0)], ["1. a", "3. b"]),
+    ],
+)  # fmt: skip
+def test_numbers_of_lists_of_word(found: list[tuple[str, int, int]], shown: list[str], tmp_path: Path) -> None:
+    parsed = read(word_document(items(*found), tables=TABLES), DOC, tmp_path)
+    assert parsed.text.split("\n") == shown
+    assert {block.kind for block in parsed.blocks} == {BlockKind.LIST_ITEM}
+
+
+def test_headings_of_word_are_numbered_by_their_styles_and_cells_as_items(tmp_path: Path) -> None:
+    numbered = struct.pack("<HHHB", 0x460B, 2, 0x260A, 0), struct.pack("<HB", 0x260A, 1)
+    found = styles((0xFFF, b""), (0, numbered[0]), (1, numbered[1]))
+    cell = list_item(4) + struct.pack("<HB", 0x2416, 1)
+    paragraphs: list[tuple[str, str | bytes, int]] = [
+        ("Matter\r", HEADING, 1),
+        ("Air\r", HEADING, 2),
+        ("Plain\r", list_item(0, style=2), 0),
+        ("Water\r", HEADING, 2),
+        ("x\x07", cell, 0),
+        ("y\x07", cell, 0),
+        ("\x07", ROW_END, 0),
+    ]
+    parsed = read(word_document(paragraphs, tables=TABLES | {STYLES: found}), DOC, tmp_path)
+    assert parsed.text.split("\n\n") == ["1. Matter", "1.1 Air", "Plain", "1.2 Water", "C) x | D) y"]
+
+
+def test_what_of_a_text_of_word_is_raised_underlined_and_hidden(tmp_path: Path) -> None:
+    def drawn(code: int, how: int) -> bytes:
+        return struct.pack("<HB", code, how)
+
+    manners = {
+        "2": drawn(0x2A48, 2),
+        "3": drawn(0x2A48, 1),
+        "      ": drawn(0x2A3E, 1),
+        "key": drawn(0x083C, 1),
+        "word": drawn(0x2A3E, 1),
+    }
+    data = word_document([("H2O fills m3 of      .keyA word more\r", "", 0), ("Next 2\r", "", 0)], manners=manners)
+    assert read(data, DOC, tmp_path).text == "H₂O fills m³ of____.A word more\n\nNext 2"
+
+
+@pytest.mark.parametrize("place", [STYLES, DEFINITIONS, LISTS])
+@pytest.mark.parametrize("length", [0, 1, 7, 40])
+def test_word_is_read_without_lists_that_are_damaged(place: int, length: int, tmp_path: Path) -> None:
+    found = TABLES | {STYLES: styles((0xFFF, b""))}
+    torn = found.pop(place)
+    whole = torn if isinstance(torn, bytes) else b"".join(torn)
+    data = word_document(items(("one", 1, 0)), tables={**found, place: b"\xff" * length + whole[length:][:length]})
+    assert read(data, DOC, tmp_path).text.endswith("one")
 
 
 def test_word_files_that_are_refused(tmp_path: Path) -> None:

@@ -1,28 +1,33 @@
 """Word 97 to 2003: paragraphs with their headings and lists, tables, notes and text boxes.
 
 The layout of the streams is that of Microsoft's [MS-DOC]: a table of pieces says where the text stands, and pages of
-512 bytes tell which properties the paragraphs at some bytes of the stream have. Automatic numbers are not counted.
+512 bytes tell which properties the paragraphs and the runs of characters at some bytes of the stream have.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
 from itertools import accumulate, pairwise
 from pathlib import Path
 from struct import unpack_from
 from typing import NamedTuple
 
+from services.docs.adapters.parsers.blanks import drawn, underlined
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.compound import compound_file, encrypted
+from services.docs.adapters.parsers.doc_lists import list_numbers, style_properties
+from services.docs.adapters.parsers.list_numbers import ListNumbers, numbered
+from services.docs.adapters.parsers.markup import subscript, superscript
+from services.docs.adapters.parsers.outline import without_bullet
 from services.docs.values.parsed_document import BlockKind, ParseError, ParseReason
 
 _WORD_97 = 0xC1
 _ENCRYPTED, _OTHER_TABLE = 0x0100, 0x0200
 _LENGTHS_AT = 0x4C
 """Where the lengths of the main text, notes, headers, macros, comments, endnotes and text boxes stand."""
-_PROPERTY_PAGES_AT, _PIECES_AT = 0x102, 0x1A2
+_RUN_PAGES_AT, _PROPERTY_PAGES_AT, _PIECES_AT = 0xFA, 0x102, 0x1A2
 _PIECES, _PIECE_PROPERTIES = 2, 1
 _SINGLE_BYTES = 0x40000000
 _PAGE = 512
@@ -31,10 +36,23 @@ _HEADINGS = range(1, 10)
 _OPERAND_BYTES = {0: 1, 1: 1, 2: 2, 3: 4, 4: 2, 5: 2, 7: 3}
 """The length of an operand by the highest three bits of its code; others begin with their length."""
 _IN_TABLE, _ROW_END, _LIST, _LIST_LEVEL, _OUTLINE = 0x2416, 0x2417, 0x460B, 0x260A, 0x2640
+_DEEPEST_LIST = 8
+_OF_STYLES = frozenset({_LIST, _LIST_LEVEL, _OUTLINE})
+"""What is taken from a paragraph's style."""
+_NO_LIST = frozenset({0, 0xF801})
+_LONGEST_CHAIN = 20
+_HIDDEN, _UNDERLINED, _RAISED = 0x083C, 0x2A3E, 0x2A48
+_SUPERSCRIPT, _SUBSCRIPT = 1, 2
+_WORDS_ALONE = 2
+"""The code of a line below words alone."""
 _FIELD_MARK = re.compile("[\x13-\x15]")
 _CONTENTS = re.compile(r"\s*(?:TOC|INDEX)\b", re.IGNORECASE)
 _DROPPED = dict.fromkeys((*range(7), 8, *range(14, 30), 31)) | {0x0B: "\n", 0x0C: "\n", 0x1E: "-"}
 """Marks of pictures, notes and comments, and hyphens that are shown only where a line ends."""
+
+
+_Manner = Callable[[str], str]
+"""Returns a text as it is drawn."""
 
 
 class _Properties(NamedTuple):
@@ -45,6 +63,7 @@ class _Properties(NamedTuple):
     ends_row: bool = False
     list_level: int = 0
     """From 1; 0 for a paragraph outside a list."""
+    list_id: int = 0
 
 
 class _Piece(NamedTuple):
@@ -73,10 +92,12 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
             pieces.append(piece)
         text = _without_instructions("".join(piece.text for piece in pieces))
         lengths = unpack_from("<7i", main, _LENGTHS_AT)
-        properties = _Paragraphs(main, table, pieces)
+        source = _Source(
+            text, _Paragraphs(main, table, pieces), _Manners(main, table, pieces), list_numbers(main, table)
+        )
         body, notes, _, _, _, endnotes, boxes = pairwise((0, *accumulate(map(max, lengths, [0] * 7))))
         for begin, end in (body, notes, endnotes, boxes):
-            _write(text, begin, end, properties, builder)
+            _write(source, begin, end, builder)
 
 
 def _pieces(main: bytes, table: bytes) -> Iterator[_Piece]:
@@ -110,41 +131,129 @@ class _Paragraphs:
     def __init__(self, main: bytes, table: bytes, pieces: list[_Piece]) -> None:
         self._pieces = pieces
         self._starts = [piece.start for piece in pieces]
-        at, size = unpack_from("<2I", main, _PROPERTY_PAGES_AT)
-        count = max(0, (size - 4) // 8)
-        pages = unpack_from(f"<{count}I", table, at + 4 * (count + 1)) if count else ()
-        found = sorted(run for page in pages for run in _runs(main, page * _PAGE))
+        self._styles = style_properties(main, table)
+        self._of_styles: dict[int, dict[int, int]] = {}
+        found = sorted(
+            (end, self._properties(main[begin:stop]))
+            for page in _pages(main, table, _PROPERTY_PAGES_AT)
+            for end, begin, stop in _paragraph_runs(main, page)
+        )
         self._ends = [end for end, _ in found]
-        self._properties = [properties for _, properties in found]
+        self._properties_of = [properties for _, properties in found]
 
     def at(self, offset: int) -> _Properties:
         """Return the properties of the paragraph that ends with the character at an offset."""
         piece = self._pieces[max(0, bisect_right(self._starts, offset) - 1)]
         place = piece.at + (offset - piece.start) * piece.width
         run = bisect_right(self._ends, place)
-        return self._properties[run] if run < len(self._properties) else _Properties()
+        return self._properties_of[run] if run < len(self._properties_of) else _Properties()
+
+    def _properties(self, data: bytes) -> _Properties:
+        style = unpack_from("<H", data)[0] if len(data) > 1 else 0
+        operands = self._of_style(style) | _operands(data, 2)
+        list_id = operands.get(_LIST, 0)
+        level = 0 if list_id in _NO_LIST else min(operands.get(_LIST_LEVEL, 0), _DEEPEST_LIST) + 1
+        outline = operands.get(_OUTLINE, 9)
+        style = outline + 1 if outline < 9 and style not in _HEADINGS else style
+        return _Properties(style, bool(operands.get(_IN_TABLE)), bool(operands.get(_ROW_END)), level, list_id)
+
+    def _of_style(self, style: int) -> dict[int, int]:
+        """Return the properties that a style has of its own, and from those it is based on."""
+        if style not in self._of_styles:
+            operands: dict[int, int] = {}
+            above = style
+            for _ in range(_LONGEST_CHAIN):
+                if above not in self._styles:
+                    break
+                base, data = self._styles[above]
+                operands = _operands(data, 2) | operands
+                above = base
+            self._of_styles[style] = {code: value for code, value in operands.items() if code in _OF_STYLES}
+        return self._of_styles[style]
 
 
-def _runs(main: bytes, page: int) -> Iterator[tuple[int, _Properties]]:
-    """Yield where each run of paragraphs ends in the stream, and what they are."""
-    if page + _PAGE > len(main):
-        return
+class _Manners:
+    """Which parts of the text are raised, lowered, underlined or hidden."""
+
+    def __init__(self, main: bytes, table: bytes, pieces: list[_Piece]) -> None:
+        runs = sorted(
+            run
+            for page in _pages(main, table, _RUN_PAGES_AT)
+            for run in _character_runs(main, page)
+            if run[2] is not str
+        )
+        begins = [begin for begin, _, _ in runs]
+        self._spans: list[tuple[int, int, _Manner]] = []
+        for piece in pieces:
+            end = piece.at + len(piece.text) * piece.width
+            first = max(0, bisect_right(begins, piece.at) - 1)
+            for begin, stop, manner in runs[first : bisect_left(begins, end)]:
+                if stop > piece.at:
+                    first_of, last_of = max(begin, piece.at) - piece.at, min(stop, end) - piece.at
+                    span = piece.start + first_of // piece.width, piece.start + last_of // piece.width
+                    self._spans.append((*span, manner))
+        self._begins = [begin for begin, _, _ in self._spans]
+
+    def shown(self, text: str, begin: int, end: int) -> str:
+        """Return a part of the text as it is drawn."""
+        parts: list[str] = []
+        first = max(0, bisect_right(self._begins, begin) - 1)
+        for start, stop, manner in self._spans[first : bisect_left(self._begins, end)]:
+            if stop > begin:
+                start, stop = max(start, begin), min(stop, end)
+                parts += _plain(text[begin:start]), manner(_plain(text[start:stop]))
+                begin = stop
+        return drawn("".join((*parts, _plain(text[begin:end]))))
+
+
+def _pages(main: bytes, table: bytes, place: int) -> Iterator[int]:
+    """Yield where the pages of properties begin that a table names."""
+    at, size = unpack_from("<2I", main, place)
+    count = max(0, (size - 4) // 8)
+    for number in unpack_from(f"<{count}I", table, at + 4 * (count + 1)) if count else ():
+        if (number + 1) * _PAGE <= len(main):
+            yield number * _PAGE
+
+
+def _paragraph_runs(main: bytes, page: int) -> Iterator[tuple[int, int, int]]:
+    """Yield where each run of paragraphs ends in the stream, and where its properties begin and end."""
     count = main[page + _PAGE - 1]
     for index in range(count):
         end = unpack_from("<I", main, page + 4 * (index + 1))[0]
         at = 2 * main[page + 4 * (count + 1) + 13 * index]
-        if at:
-            words = main[page + at]
-            begin, size = (page + at + 1, 2 * words - 1) if words else (page + at + 2, 2 * main[page + at + 1])
-            yield end, _properties(main[begin : begin + size])
-        else:
-            yield end, _Properties()
+        if not at:
+            yield end, 0, 0
+            continue
+        words = main[page + at]
+        begin, size = (page + at + 1, 2 * words - 1) if words else (page + at + 2, 2 * main[page + at + 1])
+        yield end, begin, begin + size
 
 
-def _properties(data: bytes) -> _Properties:
-    style = unpack_from("<H", data)[0] if len(data) > 1 else 0
+def _character_runs(main: bytes, page: int) -> Iterator[tuple[int, int, _Manner]]:
+    """Yield where each run of characters begins and ends in the stream, and how it is drawn."""
+    count = main[page + _PAGE - 1]
+    for index in range(count):
+        begin, end = unpack_from("<2I", main, page + 4 * index)
+        at = 2 * main[page + 4 * (count + 1) + index]
+        size = main[page + at] if at else 0
+        yield begin, end, _manner(_operands(main[page + at + 1 : page + at + 1 + size], 0))
+
+
+def _manner(operands: dict[int, int]) -> _Manner:
+    if operands.get(_HIDDEN) == 1:
+        return _hidden
+    if position := operands.get(_RAISED, 0):
+        return superscript if position == _SUPERSCRIPT else subscript if position == _SUBSCRIPT else str
+    return str if operands.get(_UNDERLINED, 0) in {0, _WORDS_ALONE} else underlined
+
+
+def _hidden(_: str) -> str:
+    return ""
+
+
+def _operands(data: bytes, at: int) -> dict[int, int]:
+    """Return the first two bytes of the operands of properties by their codes."""
     operands: dict[int, int] = {}
-    at = 2
     while at + 3 <= len(data):
         code = unpack_from("<H", data, at)[0]
         at += 2
@@ -153,23 +262,36 @@ def _properties(data: bytes) -> _Properties:
             size = unpack_from("<H", data, at)[0] + 1 if at + 2 <= len(data) else 2
         operands[code] = int.from_bytes(data[at : at + min(size, 2)], "little")
         at += size
-    listed = operands.get(_LIST, 0) not in {0, 0xF801}
-    level = operands.get(_LIST_LEVEL, 0) + 1 if listed else 0
-    outline = operands.get(_OUTLINE, 9)
-    style = outline + 1 if outline < 9 and style not in _HEADINGS else style
-    return _Properties(style, bool(operands.get(_IN_TABLE)), bool(operands.get(_ROW_END)), level)
+    return operands
 
 
-def _write(text: str, begin: int, end: int, paragraphs: _Paragraphs, builder: DocumentBuilder) -> None:
+class _Source(NamedTuple):
+    """What is written from."""
+
+    text: str
+    paragraphs: _Paragraphs
+    manners: _Manners
+    numbers: ListNumbers
+
+    def paragraph(self, begin: int, end: int, properties: _Properties) -> str:
+        """Return the text of a paragraph, with its number."""
+        text = self.manners.shown(self.text, begin, end)
+        if not properties.list_level:
+            return text
+        number = self.numbers.next(str(properties.list_id), properties.list_level - 1)
+        return numbered(number, text.strip()) if text.strip() else ""
+
+
+def _write(source: _Source, begin: int, end: int, builder: DocumentBuilder) -> None:
     """Write a part of the text; an end of a cell ends a paragraph as well."""
     rows: list[list[str]] = []
     cells: list[str] = []
     cell: list[str] = []
     at = begin
-    for mark in re.finditer("[\r\x07]", text[begin:end]):
+    for mark in re.finditer("[\r\x07]", source.text[begin:end]):
         stop = begin + mark.start()
-        properties = paragraphs.at(stop)
-        shown = _shown(text[at:stop])
+        properties = source.paragraphs.at(stop)
+        shown = "" if properties.ends_row else source.paragraph(at, stop, properties)
         at = stop + 1
         if properties.ends_row:
             rows.append(cells)
@@ -186,14 +308,14 @@ def _write(text: str, begin: int, end: int, paragraphs: _Paragraphs, builder: Do
             _write_paragraph(shown, properties, builder)
     if rows or cells:
         builder.add_table([*rows, cells] if cells else rows)
-    _write_paragraph(_shown(text[at:end]), _Properties(), builder)
+    _write_paragraph(source.paragraph(at, end, _Properties()), _Properties(), builder)
 
 
 def _write_paragraph(text: str, properties: _Properties, builder: DocumentBuilder) -> None:
     if properties.style in _HEADINGS:
         builder.add(BlockKind.HEADING, text, properties.style)
     elif properties.list_level:
-        builder.add(BlockKind.LIST_ITEM, text, properties.list_level)
+        builder.add(BlockKind.LIST_ITEM, without_bullet(text), properties.list_level)
     else:
         builder.add(BlockKind.PARAGRAPH, text)
 
@@ -223,5 +345,5 @@ def _without_instructions(text: str) -> str:
     return "".join((*pieces, text[at:]))
 
 
-def _shown(text: str) -> str:
+def _plain(text: str) -> str:
     return text.translate(_DROPPED)

@@ -15,11 +15,12 @@ from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.drawings import DRAWN, write_drawn
 from services.docs.adapters.parsers.foreign import foreign_media_type, read_or_warn, write_foreign
 from services.docs.adapters.parsers.formulas import FORMULA, eq_argument, eq_field_text, math_text
+from services.docs.adapters.parsers.list_numbers import numbered
 from services.docs.adapters.parsers.markup import joined_items, subscript, superscript
 from services.docs.adapters.parsers.outline import RULES, without_bullet
 from services.docs.adapters.parsers.package import RELATION_ID, Package, unwrap
 from services.docs.adapters.parsers.symbols import in_font, symbol
-from services.docs.adapters.parsers.word_styles import VAL, Numbering, Styles, W, is_on, number, numbered, value
+from services.docs.adapters.parsers.word_styles import VAL, Numbering, Styles, W, is_on, number, value
 from services.docs.domain.upload.media_types import DOCX
 from services.docs.values.parsed_document import BlockKind, WarningReason
 from services.language.folding import normalize

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from services.language.numerals import joined_number, write_number
+from services.docs.adapters.parsers.list_numbers import Level, ListNumbers
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 VAL = f"{W}val"
 _DEEPEST = 9
-_PLACE = re.compile(r"%([1-9])")
 _SHARED_NUMBERING_LINKS = 20
 _LONGEST_CHAIN = 20
 
@@ -72,33 +68,13 @@ class Styles:
         return self._drawings[style_id, name]
 
 
-@dataclass(frozen=True, slots=True)
-class _Level:
-    form: str = "none"
-    first: int = 1
-    text: str = ""
-    legal: bool = False
-    """Whether all numbers in it are in digits."""
-    restarts_after: int = -1
-    """The level whose items start it again; -1 for any above it, -2 for none."""
-    tight: bool = False
-    """Whether nothing stands between number and text."""
-
-
 class Numbering:
     """Counts list numbers as Word does."""
 
     def __init__(self, root: Any, styles: Styles) -> None:
-        self._lists: dict[str, str] = {}
-        """From a list to its definition, which counts for all of its lists."""
-        self._levels: dict[str, dict[int, _Level]] = {}
-        """The levels of each list."""
-        self._starts: dict[str, dict[int, int]] = {}
-        """What a list starts again with, when it is used for the first time."""
+        self._lists = ListNumbers()
         self._styled: dict[tuple[str, str], int] = {}
         """From a list and a style to the level that the style has in it."""
-        self._counters: dict[str, dict[int, int]] = defaultdict(dict)
-        self._used: set[tuple[str, int]] = set()
         if root is not None:
             self._load(root, styles)
 
@@ -109,8 +85,8 @@ class Numbering:
             definition = _definition(found, definitions, numbers, styles)
             if definition is None:
                 continue
-            self._lists[list_id] = definition.get(f"{W}abstractNumId")
-            levels, starts = self._levels.setdefault(list_id, {}), self._starts.setdefault(list_id, {})
+            self._lists.definitions[list_id] = definition.get(f"{W}abstractNumId")
+            levels, starts = self._lists.levels.setdefault(list_id, {}), self._lists.starts.setdefault(list_id, {})
             overrides = found.findall(f"{W}lvlOverride")
             for level in [
                 *definition.findall(f"{W}lvl"),
@@ -139,37 +115,7 @@ class Numbering:
         by_style = next((level for level in linked if level is not None), None)
         said = number(next(filter(None, depths), ""))
         level = min(said if depths[0] or by_style is None else by_style, _DEEPEST - 1)
-        return level + 1, self._next(list_id, level)
-
-    def _next(self, list_id: str, depth: int) -> str:
-        levels = self._levels.get(list_id, {})
-        counters = self._counters[self._lists.get(list_id, list_id)]
-        if (list_id, depth) not in self._used:
-            self._used.add((list_id, depth))
-            if depth in self._starts.get(list_id, {}):
-                counters[depth] = self._starts[list_id][depth] - 1
-        own = levels.get(depth, _Level())
-        counters[depth] = counters.get(depth, own.first - 1) + 1
-        for deeper in [known for known in counters if known > depth]:
-            after = levels.get(deeper, _Level()).restarts_after
-            if after == -1 or depth <= after:
-                del counters[deeper]
-        if own.form == "bullet":
-            return ""
-
-        def written(place: re.Match[str]) -> str:
-            above = int(place[1]) - 1
-            level = levels.get(above, _Level())
-            count = counters.get(above, level.first)
-            return write_number(count, "decimal" if own.legal and level.form != "none" else level.form)
-
-        text = _PLACE.sub(written, own.text).strip()
-        return text + "\0" if own.tight and text else text
-
-
-def numbered(number_text: str, text: str) -> str:
-    """Put an automatic number before its text."""
-    return joined_number(number_text.removesuffix("\0"), text, tight=number_text.endswith("\0"))
+        return level + 1, self._lists.next(list_id, level)
 
 
 def _definition(found: Any, definitions: dict[str, Any], numbers: dict[str, Any], styles: Styles) -> Any:
@@ -184,14 +130,14 @@ def _definition(found: Any, definitions: dict[str, Any], numbers: dict[str, Any]
     return None
 
 
-def _level(level: Any) -> _Level:
+def _level(level: Any) -> Level:
     form: Any = next(level.iter(f"{W}numFmt"), None)
     name = "" if form is None else form.get(VAL, "")
     if name == "custom":
         name = "decimalZero" if form.get(f"{W}format", "").startswith("0") else "decimal"
     legal = level.find(f"{W}isLgl")
     restart = value(level, f"{W}lvlRestart")
-    return _Level(
+    return Level(
         form=name or "decimal",
         first=number(value(level, f"{W}start"), 1),
         text=value(level, f"{W}lvlText"),
