@@ -244,6 +244,17 @@ def test_an_id_that_stands_twice_and_the_document_type_of_a_formula(tmp_path: Pa
         (r"{\rtf1 x{\super 2} H{\sub 2}O\par}", "x² H₂O"),
         (r"{\rtf1 seen{\v hidden}{\*\unknown no}{\field{\*\fldinst HYPERLINK}{\fldrslt link}}\par}", "seenlink"),
         (r"{\rtf1 one{\footnote two}\par three\par}", "one\n\ntwo\n\nthree"),
+        (r"{\rtf1 one{\super\chftn{\*\footnote \pard\plain\s9 two}}\par three\par}", "one\n\ntwo\n\nthree"),
+        (r"{\rtf1 so {\mmath{\*\moMath{\mf{\mnum{\mr\mscr0 v}}{\mden{\mr t}}}}{\mmathPict no}}\par}", "so v/t"),
+        (
+            r"{\rtf1{\*\moMath{\mnary{\mnaryPr{\mchr \u8721?}}{\msub{\mr i=1}}{\msup{\mr n}}{\me{\mr i}}}}\par}",
+            "∑_(i=1)^n i",
+        ),
+        (
+            r"{\rtf1{\*\moMath{\md{\mdPr{\mbegChr [}{\mendChr ]}}{\me{\mm{\mmr{\me{\mr 1}}{\me{\mr 2}}}}}}}\par}",
+            "[1, 2]",
+        ),
+        (r"{\rtf1{\*\moMath{\mrad{\mdeg}{\me{\msSup{\me{\mr x}}{\msup{\mr 2}}}}}} is x\par}", "√(x^2) is x"),
         (r"{\rtf1\trowd\intbl a\cell b\cell\row\pard text\par}", "a | b\n\ntext"),
         (r"{\rtf1{\pntext\f1\'B7\tab}item\par{\listtext 2.\tab}second\par}", "item\n2. second"),
         (r"{\rtf1{\*\shpinst{\shptxt boxed\par}}\par}", "boxed"),
@@ -262,6 +273,31 @@ def test_an_id_that_stands_twice_and_the_document_type_of_a_formula(tmp_path: Pa
 def test_rtf(source: str, expected: str, tmp_path: Path) -> None:
     (tmp_path / "a").write_text(source, encoding="ascii")
     assert expected in parse(tmp_path / "a", RTF).text
+
+
+def test_rtf_of_items_and_of_headings_with_numbers(tmp_path: Path) -> None:
+    styles = r"{\stylesheet{\s1 heading 1;}}"
+    body = (
+        r"\pard\s1{\listtext\pard\plain 1.\tab}\ilvl0 Matter\par"
+        r"\pard\plain{\listtext\pard\plain a)\tab}\ilvl1\ls2 air\par"
+        r"{\listtext\pard\plain\f3 \u-3913?\tab}\pard\ilvl2 water\par"
+        r"\pard plain\par"
+    )
+    (tmp_path / "a").write_text(rf"{{\rtf1{styles}{body}}}")
+    parsed = parse(tmp_path / "a", RTF)
+    assert parsed.text.replace("\n\n", "\n").split("\n") == ["1. Matter", "a) air", "water", "plain"]
+    assert [(block.kind, block.level) for block in parsed.blocks] == [
+        (BlockKind.HEADING, 1),
+        (BlockKind.LIST_ITEM, 2),
+        (BlockKind.LIST_ITEM, 3),
+        (BlockKind.PARAGRAPH, 0),
+    ]
+
+
+@pytest.mark.parametrize("nested", [r"{\me" * 400 + " x" + "}" * 400, r"\me" * 50_000 + " x"], ids=["groups", "words"])
+def test_a_formula_of_rtf_that_is_nested_deeply_is_read(nested: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(r"{\rtf1 a{\*\moMath" + nested + r"}\par}")
+    assert parse(tmp_path / "a", RTF).text == "ax"
 
 
 def test_rtf_of_groups_within_each_other_is_refused(tmp_path: Path) -> None:

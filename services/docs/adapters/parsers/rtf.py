@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from xml.etree.ElementTree import Element, SubElement
 
 from services.docs.adapters.parsers.blanks import drawn, underlined
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.encoding import read_bytes
+from services.docs.adapters.parsers.formulas import FORMULA, math_text
 from services.docs.adapters.parsers.markup import subscript, superscript
 from services.docs.adapters.parsers.outline import RULES, without_bullet
 from services.docs.adapters.parsers.symbols import in_font
@@ -26,6 +28,7 @@ _TITLE = re.compile(RULES.title_style, re.IGNORECASE)
 _CONTENTS = re.compile(rf"(?:{RULES.contents_style})(?:\s*\d| heading)", re.IGNORECASE)
 _BODY_LEVEL = 9
 _MOST_GROUPS = 1_000
+_DEEPEST_FORMULA = 100
 _CHARSETS = {
     0: 1252, 77: 10000, 128: 932, 129: 949, 130: 1361, 134: 936, 136: 950, 161: 1253, 162: 1254, 163: 1258, 177: 1255,
     178: 1256, 186: 1257, 204: 1251, 222: 874, 238: 1250,
@@ -40,12 +43,45 @@ _SKIPPED = frozenset(
     | {"aftnsepc", "passwordhash", "filetbl", "revtbl", "private", "template", "operator", "author", "company"}
 )
 """Destinations without text of the document."""
-_SHOWN_OPTIONAL = frozenset({"shpinst", "shptxt", "shpgrp", "moMath", "moMathPara", "mmath", "pntext", "listtext"})
+_SHOWN_OPTIONAL = frozenset(
+    {"footnote", "shpinst", "shptxt", "shpgrp", "moMath", "moMathPara", "mmath", "pntext", "listtext"}
+)
 """Destinations that an old program may skip, but that hold text."""
+_MATH = FORMULA.removesuffix("oMath")
+_MATH_VALUES = frozenset({"chr", "pos", "begChr", "endChr", "sepChr", "type", "show"})
+_MATH_PARTS = _MATH_VALUES | frozenset(
+    {
+        "f",
+        "num",
+        "den",
+        "rad",
+        "deg",
+        "e",
+        "sSub",
+        "sSup",
+        "sSubSup",
+        "sPre",
+        "sub",
+        "sup",
+        "nary",
+        "d",
+        "m",
+        "mr",
+        "eqArr",
+        "func",
+        "fName",
+    }
+    | {"limLow", "limUpp", "lim", "acc", "bar", "groupChr", "box", "borderBox", "phant", "r"}
+    | {"fPr", "naryPr", "dPr", "accPr", "barPr", "groupChrPr", "phantPr"}
+)
+"""The elements of Office Math, which RTF names as words with an m before them; each stands in a group of its own."""
 _CHARACTERS = {
     "tab": "\t", "line": "\n", "emdash": "—", "endash": "–", "bullet": "•", "lquote": "‘", "rquote": "’",
     "ldblquote": "“", "rdblquote": "”", "emspace": " ", "enspace": " ", "qmspace": " ", "nestcell": " ",
 }  # fmt: skip
+_OF_PARAGRAPHS = frozenset({"pard", "s", "outlinelevel", "ilvl", "intbl"})
+_TEXTS_APART = frozenset({"listtext", "pntext", "footnote"})
+"""Destinations whose own paragraphs say nothing of the one that they stand in."""
 _RAISED: dict[str, Callable[[str], str]] = {"super": superscript, "sub": subscript}
 _LITERALS = {"~": " ", "_": "-", "\\": "\\", "{": "{", "}": "}", "\n": "", "\r": ""}
 
@@ -80,12 +116,17 @@ class _State:
     """Characters that follow one in Unicode for programs that know none."""
     optional: bool = False
     """Whether the next word names a destination that may be skipped."""
+    formula: Element | None = None
+    """The part of a formula that is being read."""
+    formula_depth: int = 0
 
     def within(self) -> _State:
         """Return what holds at first in a group within this one."""
         # Files have more groups than words; `dataclasses.replace` takes several times as long.
         return _State(
-            self.destination, self.skipped, self.font, self.hidden, self.underlined, self.position, self.fallback
+            *(self.destination, self.skipped, self.font, self.hidden, self.underlined, self.position, self.fallback),
+            formula=self.formula,
+            formula_depth=self.formula_depth,
         )
 
 
@@ -95,6 +136,7 @@ class _Paragraph:
 
     style: int = -1
     level: int = _BODY_LEVEL
+    list_level: int = 0
     in_table: bool = False
     list_text: str = ""
     parts: list[str] = field(default_factory=list)
@@ -162,6 +204,8 @@ class _Reader:
             ended, self._state = self._state, self._stack.pop()
             if ended.destination and ended.destination != self._state.destination:
                 self._end_destination(ended)
+            if ended.formula is not None and self._state.formula is None:
+                self._put(math_text(ended.formula))
 
     def _end_destination(self, ended: _State) -> None:
         text = _whole_characters("".join(self._texts.pop(ended.destination, ()))).strip()
@@ -196,7 +240,22 @@ class _Reader:
         elif word in {"par", "sect", "cell", "row", "nestrow"}:
             self._end(word)
         else:
+            self._take_in(word, number)
+
+    def _take_in(self, word: str, number: int | None) -> None:
+        """Take in a word of a formula, of a paragraph or of how the following text is read."""
+        state = self._state
+        if word == "moMath" and state.formula is None:
+            state.formula = Element(FORMULA)
+        elif state.formula is not None and number is None and word[1:] in _MATH_PARTS:
+            # What is nested too deeply stays one text.
+            if state.formula_depth < _DEEPEST_FORMULA:
+                state.formula = SubElement(state.formula, _MATH + word[1:])
+                state.formula_depth += 1
+        elif word not in _OF_PARAGRAPHS:
             self._format(word, number)
+        elif state.destination not in _TEXTS_APART:
+            self._format_paragraph(word, number)
 
     def _is_shown(self, word: str) -> bool:
         """Return whether a word that a program may pass over begins nothing that it may pass over as well."""
@@ -204,7 +263,7 @@ class _Reader:
 
     def _format(self, word: str, number: int | None) -> None:
         """Take in what changes how the following text is read."""
-        state, paragraph, on = self._state, self._paragraph, number != 0
+        state, on = self._state, number != 0
         match word:
             case "f":
                 state.font = number or 0
@@ -218,16 +277,22 @@ class _Reader:
                 state.underlined = state.underlined and word != "plain"
             case "ul" | "uld" | "uldash" | "uldb" | "ulth" | "ulwave" | "ulhair" | "ulc" | "ulnone":
                 state.underlined = on and word != "ulnone"
+            case _:
+                self._set_encoding(word, number)
+
+    def _format_paragraph(self, word: str, number: int | None) -> None:
+        paragraph = self._paragraph
+        match word:
             case "pard":
-                paragraph.style, paragraph.level, paragraph.in_table = -1, _BODY_LEVEL, False
+                paragraph.style, paragraph.level, paragraph.in_table, paragraph.list_level = -1, _BODY_LEVEL, False, 0
+            case "ilvl":
+                paragraph.list_level = number or 0
             case "s":
                 paragraph.style = number or 0
             case "outlinelevel":
                 paragraph.level = number or 0
             case "intbl":
                 paragraph.in_table = True
-            case _:
-                self._set_encoding(word, number)
 
     def _set_encoding(self, word: str, number: int | None) -> None:
         if word in _OLD_CHARSETS:
@@ -262,6 +327,9 @@ class _Reader:
         state = self._state
         if state.skipped or state.hidden or not text:
             return
+        if state.formula is not None:
+            _add_to_formula(state.formula, text)
+            return
         if state.destination == "fonttbl":
             encoding, name = self._fonts.get(state.font, ("", ""))
             self._fonts[state.font] = (encoding, name + text.rstrip(";"))
@@ -293,7 +361,7 @@ class _Reader:
 
     def _paragraph_text(self) -> str:
         paragraph = self._paragraph
-        number = without_bullet(f"{paragraph.list_text} x").removesuffix("x").strip()
+        number = without_bullet(f"{normalize(paragraph.list_text)} x").removesuffix("x").strip()
         text = joined_number(number, normalize(drawn(_whole_characters("".join(paragraph.parts)))))
         paragraph.parts, paragraph.list_text = [], ""
         return text
@@ -313,8 +381,10 @@ class _Reader:
                 self._builder.add(BlockKind.HEADING, text, 1)
             elif named or paragraph.level < _BODY_LEVEL:
                 self._builder.add(BlockKind.HEADING, text, int(named[1]) if named else paragraph.level + 1)
+            elif is_item:
+                self._builder.add(BlockKind.LIST_ITEM, text, paragraph.list_level + 1)
             else:
-                self._builder.add(BlockKind.LIST_ITEM if is_item else BlockKind.PARAGRAPH, text, int(is_item))
+                self._builder.add(BlockKind.PARAGRAPH, text)
         self._write_notes()
 
     def _end_table(self) -> None:
@@ -330,6 +400,13 @@ class _Reader:
         for note in self._notes:
             self._builder.add(BlockKind.NOTE, note)
         self._notes.clear()
+
+
+def _add_to_formula(part: Element, text: str) -> None:
+    if part.tag.removeprefix(_MATH) in _MATH_VALUES:
+        part.set(f"{_MATH}val", part.get(f"{_MATH}val", "") + text)
+    else:
+        SubElement(part, f"{_MATH}t").text = text
 
 
 def _known(code_page: int | None) -> str:
