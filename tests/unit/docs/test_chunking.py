@@ -204,6 +204,17 @@ def test_pages_of_a_chunk_that_spans_them() -> None:
     assert parsed.text[parsed.page_starts[1] :].startswith("and The")
 
 
+def test_notes_at_a_pages_foot_do_not_part_a_sentence() -> None:
+    settings = ChunkSettings(target_tokens=150, max_tokens=300, min_tokens=30)
+    note = BlockKind.NOTE, "1 参见年鉴第三卷，其中有较为详细的讨论和统计资料。"
+    begun = paragraph(ZH * 5 + "后来的研究又说明，阳光照到叶片上的时候，这些色素把")
+    parsed = document(None, begun, note, note, note, None, paragraph("光能交给叶绿体，水分子随之分解。" + ZH * 4))
+    chunks = chunk(parsed, settings)
+    check(parsed, chunks, settings)
+    assert len(chunks) > 1
+    assert any("色素把" in piece.text and "光能交给叶绿体" in piece.text for piece in chunks)
+
+
 def test_a_page_without_text_begins_where_the_next_one_does() -> None:
     parsed = document(None, paragraph(EN * 2), None, None, paragraph(EN))
     (only,) = chunk(parsed)

@@ -233,6 +233,57 @@ def test_a_paragraph_goes_on_in_the_next_column_in_the_midst_of_a_sentence() -> 
     assert len(laid_out([*left[:-1], ended, beginning, *right[1:]]).blocks) == 2
 
 
+@pytest.mark.parametrize(
+    ("last", "first", "goes_on"),
+    [
+        ("内阁有两名副总理，该协议由", ["议会表决通过，联合政府执政至", "议会期满，或任何一党退出。"], True),
+        ("内阁有两名副总理，这项协议在", ["1908年由议会表决通过，政府", "执政至议会期满。"], True),
+        ("内阁有两名副总理，这项协议由", ["NASA的代表表决通过，政府", "执政至议会期满。"], True),
+        ("内阁有两名副总理，该协议由", ["议会表决通过，直到期满。"], True),
+        ("内阁有两名副总理，该协议由", ["下一次会议的时间与地点表"], False),
+        ("内阁有两名副总理，该协议由", ["1. 议会表决通过，联合政府在", "议会期满时退出。"], False),
+        ("内阁有两名副总理，议会通过。", ["议会表决通过，联合政府执政至", "议会期满，或任何一党退出。"], False),
+    ],
+)
+@pytest.mark.parametrize("mark", ["", "3. "], ids=["paragraph", "item"])
+def test_a_narrow_chinese_column_goes_on_in_the_next(mark: str, last: str, first: list[str], goes_on: bool) -> None:
+    texts = [f"{mark}总统按照两党在议会中的席位，任", "命大臣，并把名单交给议会审议后，", last]
+    left = [as_wide(text, 400 - 14 * number) for number, text in enumerate(texts)]
+    right = [as_wide(text, 700 - 14 * number, 310) for number, text in enumerate(first)]
+    joined = f"{last}{first[0]}" in laid_out([*left, *right]).text.replace(" ", "")
+    assert joined is goes_on
+
+
+@pytest.mark.parametrize("mark", ["1 ", "[2] ", "① ", "* ", "³", "12. "])
+def test_notes_at_a_pages_foot_are_told_from_text(mark: str) -> None:
+    notes = [line(f"{mark}See the handbook, which says more of it", 120, size=8), line("and of its age.", 110, size=8)]
+    parsed = laid_out([*BODY, *notes], BODY)
+    assert [kind for kind, _ in blocks(parsed)] == [BlockKind.PARAGRAPH, BlockKind.NOTE, BlockKind.PARAGRAPH]
+    large = [found._replace(size=10.0) for found in notes]
+    assert BlockKind.NOTE not in {kind for kind, _ in blocks(laid_out([*BODY, *large], BODY))}
+
+
+@pytest.mark.parametrize("text", ["2.5 grams are in each of them as we saw", "See the handbook, which says more"])
+def test_small_print_without_a_mark_is_no_note(text: str) -> None:
+    assert BlockKind.NOTE not in {kind for kind, _ in blocks(laid_out([*BODY, line(text, 120, size=8)]))}
+
+
+def test_a_page_number_right_below_a_note_goes() -> None:
+    body = [line(f"Body text of line {number} runs to the margin", 200 - 14 * number) for number in range(10)]
+    note = line("1 See the handbook, which says more of it", 60, size=8)
+    for number, stays in (("第 3 页", False), ("3 / 9 页", False), ("330", True), ("第三页的表", True)):
+        assert (number in laid_out([*body, note, line(number, 46, left=290, right=320)]).text) is stays
+
+
+def test_a_bracket_stands_on_the_line_of_what_it_opens() -> None:
+    upper, lower = "后来的成员开始支持这种方案，包括载人航天飞行中心", "（MSFC）的工程师也确信它的优点，并这样说了。"
+    first = as_wide("他的决定成为了转折点，委员会也认识到模式是选择的重要", 700)
+    parsed = laid_out([first, as_wide(upper, 686), as_wide(lower, 672)])
+    assert [kind for kind, _ in blocks(parsed)] == [BlockKind.PARAGRAPH]
+    early = laid_out([first, as_wide(upper[:18], 686), as_wide(lower, 672)])
+    assert len(early.blocks) == 2
+
+
 def test_two_columns_under_a_wide_title_and_over_a_wide_note() -> None:
     words = ["the first snow falls late in the year and", "stays until the end of March in the hills,"]
     left = [line(words[number % 2], 700 - 14 * number, right=275 - 3 * number) for number in range(4)]
@@ -497,6 +548,20 @@ def test_hyphens_and_rows_as_pdfium_tells_them(tmp_path: Path) -> None:
         (300, 580, "kg"),
     )
     assert parse(path, PDF).text == "This is photosynthesis.\n\nForce | newton\nMass | kg"
+
+
+def test_a_row_is_read_from_left_to_right_however_it_was_drawn(tmp_path: Path) -> None:
+    draw(tmp_path / "a", (480, 700, "(3)"), (72, 700, "Energy is mass times the square of a speed"))
+    assert parse(tmp_path / "a", PDF).text == "Energy is mass times the square of a speed (3)"
+    rows = [[(400, y, "12"), (240, y, name), (72, y, "Oak")] for y, name in ((700, "tall"), (686, "small"))]
+    draw(tmp_path / "b", *rows[0], *rows[1])
+    assert parse(tmp_path / "b", PDF).text == "Oak | tall | 12\nOak | small | 12"
+
+
+def test_a_mark_that_is_drawn_behind_its_line_is_no_line(tmp_path: Path) -> None:
+    draw(tmp_path / "a", (90, 700, "A note that says where it is from and of which year"), (72, 704, "2"))
+    (only,) = parse(tmp_path / "a", PDF).text.split("\n")
+    assert "where it is from" in only
 
 
 def test_slanted_watermarks_are_not_read(tmp_path: Path) -> None:

@@ -102,7 +102,9 @@ def test_list_items(line: str) -> None:
     assert is_list_item(line)
 
 
-@pytest.mark.parametrize("line", ["-5 degrees", "3.14 is pi", "1990 was warm", "A normal line", "--- rule", "甲"])
+@pytest.mark.parametrize(
+    "line", ["-5 degrees", "J. R. Smith", "3.14 is pi", "1990 was warm", "A normal line", "--- rule", "甲"]
+)
 def test_not_list_items(line: str) -> None:
     assert not is_list_item(line)
 

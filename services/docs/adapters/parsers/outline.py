@@ -17,7 +17,9 @@ _HEADINGS = (
 _ALONE = re.compile(rf"(?:{RULES.alone})[：:]?")
 _TYPOGRAPHIC_BULLETS = "•●▪■◦○➢✓◆◇"
 _BULLET = re.compile(r"[-*+•●▪■◦○·–➢✓◆◇]\s+(?=\S)|[•●▪■◦➢✓◆◇](?=\S)")
-_NUMBER = re.compile(r"(?:[（(]?\d{1,3}[.)）、．]\s*(?=[^\d\s])|[（(]?[A-Za-z][.)）]\s+(?=\S)|[①-⑳]\s*(?=\S))")
+_NUMBER = re.compile(
+    r"(?:[（(]?\d{1,3}[.)）、．]\s*(?=[^\d\s])|[（(]?[A-Za-z][.)）]\s+(?=\S)(?![A-Z]\.\s)|[①-⑳]\s*(?=\S))"
+)
 _AFTER_LETTER = frozenset(".)")
 _CAPTION = re.compile(RULES.caption)
 _MAX_CHARS = 80

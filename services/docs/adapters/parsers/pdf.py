@@ -54,6 +54,10 @@ _SPACES = re.compile(" +")
 _SCRIPT_SIZE = 0.85
 _JUMP_EMS = 8.0
 """How far back, in ems, the next word begins where it is on another line."""
+_LETTERS_OF_LINE, _LOWER_EMS = 3, 0.3
+"""The fewest letters of a line that does not stand lower, and how much lower, in ems, one of fewer letters stands."""
+_SAME_ROW_EMS = 0.1
+"""How much parts of one row, such as a formula and its number, differ in height at most."""
 _LEFTWARDS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 """Hebrew and Arabic letters."""
 _FIELD_SIZE = 12.0
@@ -340,7 +344,7 @@ def _printed(chars: PageChars, runs: Sequence[_Run]) -> Iterator[PrintedLine]:
     """Yield the lines of the runs that show something; what is asked of their characters is asked at once."""
     samples = _samples(chars, runs)
     spaces = _Spaces.of(chars, runs)
-    parted = _without_jumps(chars.text, runs, spaces, [size * _JUMP_EMS for size, _ in samples])
+    parted = _without_jumps(chars, runs, spaces, [size * _JUMP_EMS for size, _ in samples])
     if len(parted) > len(runs):
         yield from _printed(chars, parted)
         return
@@ -409,7 +413,7 @@ def _wide_gaps(runs: Sequence[_Run], spaces: _Spaces, widths: Sequence[float]) -
     return found
 
 
-def _without_jumps(text: str, runs: Sequence[_Run], spaces: _Spaces, widths: Sequence[float]) -> list[_Run]:
+def _without_jumps(chars: PageChars, runs: Sequence[_Run], spaces: _Spaces, widths: Sequence[float]) -> list[_Run]:
     """Return the runs, parted where the next word stands farther back than the width given for the run.
 
     Pdfium takes the next line for the same one where both stand almost as high. What is written from right to left goes
@@ -420,15 +424,32 @@ def _without_jumps(text: str, runs: Sequence[_Run], spaces: _Spaces, widths: Seq
         if begin == end or not min(spaces.spans[begin:end]) < -width < 0.0:
             parted.append(run)
             continue
-        first = run.offset
+        parts: list[_Run] = []
+        first, is_row = run.offset, True
         for before, after, span in zip(*(row[begin:end] for row in (spaces[0], spaces[1], spaces[4])), strict=True):
-            # An accent may be drawn behind the words that it belongs to.
-            is_line = any(map(str.isalnum, run.text[after - run.offset :]))
-            if span < -width and is_line and not _LEFTWARDS.search(text[before] + text[after]):
-                parted += filter(None, (_run(run.raw[first - run.offset : before + 1 - run.offset], first),))
-                first = after
-        parted += filter(None, (_run(run.raw[first - run.offset :], first),))
+            if span >= -width or _LEFTWARDS.search(chars.text[before] + chars.text[after]):
+                continue
+            (_, above), (_, below) = chars.origins((before, after))
+            lower = (above - below) / width * _JUMP_EMS
+            letters = sum(map(str.isalnum, run.text[after - run.offset :]))
+            # An accent or a mark may be drawn behind the words that it belongs to.
+            if letters >= _LETTERS_OF_LINE or (letters and lower > _LOWER_EMS):
+                parts += filter(None, (_run(run.raw[first - run.offset : before + 1 - run.offset], first),))
+                first, is_row = after, is_row and abs(lower) < _SAME_ROW_EMS
+        parts += filter(None, (_run(run.raw[first - run.offset :], first),))
+        parted += _as_row(chars, parts) if is_row else parts
     return parted
+
+
+def _as_row(chars: PageChars, parts: list[_Run]) -> list[_Run]:
+    """Return the parts of a row from left to right, however they were drawn; those that overlap as they are."""
+    (lefts,), (rights,) = (
+        chars.edges([part.begin for part in parts], LEFT),
+        chars.edges([part.end for part in parts], RIGHT),
+    )
+    placed = sorted(zip(lefts, rights, parts, strict=True))
+    apart = all(before[1] <= after[0] for before, after in pairwise(placed))
+    return [part for _, _, part in placed] if apart else parts
 
 
 def _add_around_spaces(run: _Run, befores: list[int], afters: list[int]) -> None:

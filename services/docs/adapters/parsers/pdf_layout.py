@@ -30,7 +30,7 @@ from services.docs.adapters.parsers.outline import (
     without_bullet,
 )
 from services.docs.values.parsed_document import BlockKind, WarningReason
-from services.language.scripts import LATIN, hyphenated_words, is_cjk, join_lines
+from services.language.scripts import LATIN, hyphenated_words, is_cjk, is_han, join_lines
 from services.language.sentences import runs_on
 
 _MARGIN = 0.12
@@ -57,6 +57,17 @@ _GAP = 1.3
 _USUAL_LEADING = 1.4
 _ROWS_OF_COLUMNS = 4
 """How many rows show that columns of text stand side by side."""
+_NOTE_MARK = re.compile(r"[\[(（〔]?(?:\d{1,3}(?![.,]?\d)|[①-⑳]|[*†‡§]{1,3}|[¹²³⁰⁴-⁹]{1,3})[\])）〕]?\.?\s*[^\W\d_]")
+"""What a note begins with."""
+_NOTE_RATIO = 0.95
+_SHORTEST_NOTE = 8
+_ABOVE_NOTES = frozenset({BlockKind.PARAGRAPH, BlockKind.LIST_ITEM, BlockKind.TABLE})
+_FIRST_WORD = re.compile("[（《〈“‘「『【([]*(?:[!-~]+|.)[，。、；：？！）》〉”’」』】)]*")
+"""What of a line in Chinese cannot be parted: an opening mark stands on the line of what it opens."""
+_OF_SENTENCES = frozenset({BlockKind.PARAGRAPH, BlockKind.LIST_ITEM})
+_LIKE_SHARE = 0.5
+_LINES_TOLD = 3
+"""How many lines at a column's end tell whether a sentence goes on."""
 _RAGGED = 6.0
 """How unevenly, in ems, lines of running text end."""
 _ROW_STEP = 1.1
@@ -328,7 +339,15 @@ def _edge_lines(page: PrintedPage, body_size: float) -> list[PrintedLine]:
     upwards = downwards[::-1]
     bottom = _edge_stacks(((line.bottom, line.top) for line in upwards), page.height * _MARGIN, body_size)
     small = body_size * (_SLIDE_FURNITURE_RATIO if page.is_slide else _HEADING_RATIO)
+    # Notes leave less room above a page's number, which says itself what it is.
+    bottom = bottom or int(
+        bool(upwards) and upwards[0].top <= page.height * _MARGIN and _says_its_page(upwards[0].text)
+    )
     return [line for line in (*downwards[:top], *upwards[:bottom]) if line.size <= small]
+
+
+def _says_its_page(text: str) -> bool:
+    return _PAGE_NUMBER.fullmatch(text) is not None and any(map(is_cjk, text)) and any(map(str.isdecimal, text))
 
 
 def _edge_stacks(extents: Iterable[tuple[float, float]], margin: float, gap: float) -> int:
@@ -417,13 +436,26 @@ def _drafts(columns: Sequence[list[PrintedLine]], styles: _Styles) -> Iterator[_
 
 def _goes_on_beside(last: _Draft, first: _Draft) -> bool:
     """Return whether a column ends with a full line in the midst of a sentence that goes on in the next column."""
-    if not last.kind is first.kind is BlockKind.PARAGRAPH or len(last.lines) < 2 or len(first.lines) < 2:
+    if last.kind not in _OF_SENTENCES or first.kind is not BlockKind.PARAGRAPH or len(last.lines) < 2:
         return False
     line, following = last.lines[-1], first.lines[0]
+    if len(first.lines) < 2 and following.text[-1] not in _SENTENCE_END:
+        return False
     full = line.right >= max(other.right for other in last.lines) - _RAGGED * line.size
-    wide = min(line.right - line.left, following.right - following.left) >= _NARROWEST_COLUMN * line.size
+    widths = line.right - line.left, following.right - following.left
+    wide = min(widths) >= _NARROWEST_COLUMN * line.size
+    # A label and what stands beside it are no columns of one text.
+    wide = wide and (len(first.lines) < 2 or min(widths) >= _LIKE_SHARE * max(widths))
     same = abs(line.size - following.size) <= 0.1 * line.size and following.bottom > line.top
-    return full and wide and same and runs_on(line.text, following.text)
+    # The lines of a narrow column are too short to tell of themselves whether they are full.
+    text = "".join(other.text for other in last.lines[-_LINES_TOLD:])
+    return full and wide and same and (runs_on(text, following.text) or _is_open_before_number(text, following.text))
+
+
+def _is_open_before_number(text: str, following: str) -> bool:
+    """Return whether a Chinese text stops without a mark before a number or a Latin word that opens no item."""
+    is_open = is_han(text[-1]) and following[0].isascii() and following[0].isalnum()
+    return is_open and not is_list_item(following) and not heading_level(following)
 
 
 def _columns(lines: list[PrintedLine]) -> list[list[PrintedLine]]:
@@ -657,7 +689,26 @@ def _column_drafts(lines: list[PrintedLine], styles: _Styles) -> list[_Draft]:
         else:
             drafts.append(_Draft(role.kind, [line], role.level, role.is_label))
         previous = line
+    _mark_notes(drafts, styles)
     return drafts
+
+
+def _mark_notes(drafts: list[_Draft], styles: _Styles) -> None:
+    """Tell the notes at a column's foot: small print with marks, right below text."""
+    begin = len(drafts)
+    while begin and drafts[begin - 1].lines[0].size <= styles.body_size * _NOTE_RATIO:
+        begin -= 1
+    notes, above = drafts[begin:], drafts[begin - 1] if begin else None
+    if above is None or above.kind not in _ABOVE_NOTES or not notes or not _opens_note(notes[0]):
+        return
+    for note in notes:
+        if note.kind in _OF_SENTENCES or note.is_label:
+            note.kind, note.level, note.is_label = BlockKind.NOTE, 0, False
+
+
+def _opens_note(draft: _Draft) -> bool:
+    text = draft.lines[0].text
+    return len(text) >= _SHORTEST_NOTE and _NOTE_MARK.match(text) is not None
 
 
 def _margins(lines: list[PrintedLine], near: list[bool]) -> list[float]:
@@ -767,7 +818,8 @@ def _was_broken_early(previous: PrintedLine, line: PrintedLine, margin: float) -
     space, allowance = (0.0, 1.2 * line.size) if is_whole else (0.3 * line.size, 0.5 * line.size)
     if previous.right + space + allowance >= margin:
         return False
-    word = line.text[:1] if is_whole else line.text.split(" ", 1)[0]
+    found = _FIRST_WORD.match(line.text) if is_whole else None
+    word = found.group() if found else line.text.split(" ", 1)[0]
     width = sum(map(_advance, word)) * line.size
     return previous.right + space + width + allowance < margin
 

@@ -33,9 +33,12 @@ _LONGEST_LEAD_IN_TOKENS = 40.0
 _COST_TINY = 1.0
 _COST_ORPHANED_HEADING = 4.0
 _COST_OPEN_SENTENCE = 2.0
-_PROSE = frozenset({BlockKind.PARAGRAPH, BlockKind.LIST_ITEM, BlockKind.NOTE})
+_TEXT = frozenset({BlockKind.PARAGRAPH, BlockKind.LIST_ITEM})
+_PROSE = _TEXT | {BlockKind.NOTE}
 _MOST_BETWEEN = 8
 """Units that may stand between the parts of a sentence, such as a picture's lettering."""
+_MOST_OF_NOTES = 24
+"""Those of notes that may stand there as well."""
 _WHOLE = frozenset({BlockKind.TABLE, BlockKind.CODE})
 """Kinds of blocks that lose their meaning when cut."""
 
@@ -222,10 +225,7 @@ def _open_sentences(text: str, units: list[_Unit]) -> list[bool]:
     """Return for each unit whether a sentence is open behind it, which goes on in a later line or paragraph."""
     is_open = [False] * len(units)
     for at, unit in enumerate(units):
-        if unit.kind not in _PROSE:
-            continue
-        last = min(at + 2 + _MOST_BETWEEN, len(units))
-        following = next((later for later in range(at + 1, last) if units[later].kind in _PROSE), None)
+        following = _next_of_text(units, at) if unit.kind in _PROSE else None
         if following is None:
             continue
         if units[following].border is _Border.WITHIN_PARAGRAPH and "\n" not in text[unit.end : units[following].start]:
@@ -237,6 +237,19 @@ def _open_sentences(text: str, units: list[_Unit]) -> list[bool]:
         if runs_on(before, after):
             is_open[at:following] = [True] * (following - at)
     return is_open
+
+
+def _next_of_text(units: list[_Unit], at: int) -> int | None:
+    """Return the unit in which the sentence of another one may go on; notes at a page's foot stand between them."""
+    kinds = _PROSE if units[at].kind is BlockKind.NOTE else _TEXT
+    between = 0
+    for later in range(at + 1, min(at + 2 + _MOST_BETWEEN + _MOST_OF_NOTES, len(units))):
+        if units[later].kind in kinds:
+            return later
+        between += units[later].kind is not BlockKind.NOTE
+        if between > _MOST_BETWEEN:
+            break
+    return None
 
 
 def _cheapest_grouping(units: list[_Unit], is_open: list[bool], settings: ChunkSettings) -> list[tuple[int, int]]:
