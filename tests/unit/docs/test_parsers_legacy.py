@@ -158,6 +158,25 @@ def test_what_of_a_text_of_word_is_raised_underlined_and_hidden(tmp_path: Path) 
     assert read(data, DOC, tmp_path).text == "H₂O fills m³ of____.A word more\n\nNext 2"
 
 
+def test_symbols_of_word_are_those_of_their_fonts(tmp_path: Path) -> None:
+    def font(name: str) -> bytes:
+        encoded = f"{name}\0".encode("utf-16-le")
+        return bytes((39 + len(encoded),)) + bytes(39) + encoded
+
+    fonts = struct.pack("<HH", 3, 0) + font("Times") + font("Symbol") + font("Wingdings")
+    manners = {
+        "(1": struct.pack("<HHH", 0x6A09, 1, 0xF061),
+        "(2": struct.pack("<HHH", 0x6A09, 2, 0xF0FC),
+        "(3": struct.pack("<HHH", 0x6A09, 9, 0xF062),
+    }
+    data = word_document(
+        [("Angle (1, right (2, none (3, own \uf0b0 (x)\r", "", 0)], manners=manners, tables={0x112: fonts}
+    )
+    assert read(data, DOC, tmp_path).text == "Angle αα, right ✓✓, none ββ, own ° (x)"
+    torn = word_document([("Angle (1\r", "", 0)], manners={"(1": manners["(1"]}, tables={0x112: fonts[:30]})
+    assert read(torn, DOC, tmp_path).text.startswith("Angle")
+
+
 @pytest.mark.parametrize("place", [STYLES, DEFINITIONS, LISTS])
 @pytest.mark.parametrize("length", [0, 1, 7, 40])
 def test_word_is_read_without_lists_that_are_damaged(place: int, length: int, tmp_path: Path) -> None:

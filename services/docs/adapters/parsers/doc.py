@@ -21,12 +21,14 @@ from services.docs.adapters.parsers.doc_lists import list_numbers, style_propert
 from services.docs.adapters.parsers.list_numbers import ListNumbers, numbered
 from services.docs.adapters.parsers.markup import subscript, superscript
 from services.docs.adapters.parsers.outline import without_bullet
+from services.docs.adapters.parsers.symbols import in_font, symbol
 from services.docs.values.parsed_document import BlockKind, ParseError, ParseReason
 
 _WORD_97 = 0xC1
 _ENCRYPTED, _OTHER_TABLE = 0x0100, 0x0200
 _LENGTHS_AT = 0x4C
 """Where the lengths of the main text, notes, headers, macros, comments, endnotes and text boxes stand."""
+_FONTS_AT, _FONT_HEAD = 0x112, 40
 _RUN_PAGES_AT, _PROPERTY_PAGES_AT, _PIECES_AT = 0xFA, 0x102, 0x1A2
 _PIECES, _PIECE_PROPERTIES = 2, 1
 _SINGLE_BYTES = 0x40000000
@@ -41,7 +43,7 @@ _OF_STYLES = frozenset({_LIST, _LIST_LEVEL, _OUTLINE})
 """What is taken from a paragraph's style."""
 _NO_LIST = frozenset({0, 0xF801})
 _LONGEST_CHAIN = 20
-_HIDDEN, _UNDERLINED, _RAISED = 0x083C, 0x2A3E, 0x2A48
+_HIDDEN, _UNDERLINED, _RAISED, _SYMBOL = 0x083C, 0x2A3E, 0x2A48, 0x6A09
 _SUPERSCRIPT, _SUBSCRIPT = 1, 2
 _WORDS_ALONE = 2
 """The code of a line below words alone."""
@@ -176,10 +178,11 @@ class _Manners:
     """Which parts of the text are raised, lowered, underlined or hidden."""
 
     def __init__(self, main: bytes, table: bytes, pieces: list[_Piece]) -> None:
+        fonts = _fonts(main, table)
         runs = sorted(
             run
             for page in _pages(main, table, _RUN_PAGES_AT)
-            for run in _character_runs(main, page)
+            for run in _character_runs(main, page, fonts)
             if run[2] is not str
         )
         begins = [begin for begin, _, _ in runs]
@@ -229,19 +232,36 @@ def _paragraph_runs(main: bytes, page: int) -> Iterator[tuple[int, int, int]]:
         yield end, begin, begin + size
 
 
-def _character_runs(main: bytes, page: int) -> Iterator[tuple[int, int, _Manner]]:
+def _fonts(main: bytes, table: bytes) -> list[str]:
+    """Return the names of the fonts, as far as they can be read."""
+    at, size = unpack_from("<2I", main, _FONTS_AT)
+    end, at = min(at + size, len(table)), at + 4
+    names: list[str] = []
+    while at < end:
+        length = table[at] + 1
+        names.append(table[at + _FONT_HEAD : at + length].decode("utf-16-le", "replace").partition("\0")[0])
+        at += length
+    return names
+
+
+def _character_runs(main: bytes, page: int, fonts: list[str]) -> Iterator[tuple[int, int, _Manner]]:
     """Yield where each run of characters begins and ends in the stream, and how it is drawn."""
     count = main[page + _PAGE - 1]
     for index in range(count):
         begin, end = unpack_from("<2I", main, page + 4 * index)
         at = 2 * main[page + 4 * (count + 1) + index]
         size = main[page + at] if at else 0
-        yield begin, end, _manner(_operands(main[page + at + 1 : page + at + 1 + size], 0))
+        yield begin, end, _manner(_operands(main[page + at + 1 : page + at + 1 + size], 0), fonts)
 
 
-def _manner(operands: dict[int, int]) -> _Manner:
+def _manner(operands: dict[int, int], fonts: list[str]) -> _Manner:
     if operands.get(_HIDDEN) == 1:
         return _hidden
+    if _SYMBOL in operands:
+        font, code = operands[_SYMBOL] & 0xFFFF, operands[_SYMBOL] >> 16
+        drawn_as = symbol(fonts[font] if font < len(fonts) else "Symbol", code)
+        # In the text stands one character in place of any symbol.
+        return lambda text: drawn_as * len(text)
     if position := operands.get(_RAISED, 0):
         return superscript if position == _SUPERSCRIPT else subscript if position == _SUBSCRIPT else str
     return str if operands.get(_UNDERLINED, 0) in {0, _WORDS_ALONE} else underlined
@@ -252,7 +272,7 @@ def _hidden(_: str) -> str:
 
 
 def _operands(data: bytes, at: int) -> dict[int, int]:
-    """Return the first two bytes of the operands of properties by their codes."""
+    """Return the first four bytes of the operands of properties by their codes."""
     operands: dict[int, int] = {}
     while at + 3 <= len(data):
         code = unpack_from("<H", data, at)[0]
@@ -260,7 +280,7 @@ def _operands(data: bytes, at: int) -> dict[int, int]:
         size = _OPERAND_BYTES.get(code >> 13) or data[at] + 1
         if code == 0xD608:
             size = unpack_from("<H", data, at)[0] + 1 if at + 2 <= len(data) else 2
-        operands[code] = int.from_bytes(data[at : at + min(size, 2)], "little")
+        operands[code] = int.from_bytes(data[at : at + min(size, 4)], "little")
         at += size
     return operands
 
@@ -346,4 +366,4 @@ def _without_instructions(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return text.translate(_DROPPED)
+    return in_font(text.translate(_DROPPED), "")
