@@ -135,6 +135,8 @@ class _Paragraphs:
         self._starts = [piece.start for piece in pieces]
         self._styles = style_properties(main, table)
         self._of_styles: dict[int, dict[int, int]] = {}
+        self._known: dict[bytes, _Properties] = {}
+        """Few paragraphs differ from all others."""
         found = sorted(
             (end, self._properties(main[begin:stop]))
             for page in _pages(main, table, _PROPERTY_PAGES_AT)
@@ -151,6 +153,11 @@ class _Paragraphs:
         return self._properties_of[run] if run < len(self._properties_of) else _Properties()
 
     def _properties(self, data: bytes) -> _Properties:
+        if data not in self._known:
+            self._known[data] = self._read_properties(data)
+        return self._known[data]
+
+    def _read_properties(self, data: bytes) -> _Properties:
         style = unpack_from("<H", data)[0] if len(data) > 1 else 0
         operands = self._of_style(style) | _operands(data, 2)
         list_id = operands.get(_LIST, 0)
@@ -179,10 +186,11 @@ class _Manners:
 
     def __init__(self, main: bytes, table: bytes, pieces: list[_Piece]) -> None:
         fonts = _fonts(main, table)
+        known: dict[bytes, _Manner] = {}
         runs = sorted(
             run
             for page in _pages(main, table, _RUN_PAGES_AT)
-            for run in _character_runs(main, page, fonts)
+            for run in _character_runs(main, page, fonts, known)
             if run[2] is not str
         )
         begins = [begin for begin, _, _ in runs]
@@ -244,14 +252,19 @@ def _fonts(main: bytes, table: bytes) -> list[str]:
     return names
 
 
-def _character_runs(main: bytes, page: int, fonts: list[str]) -> Iterator[tuple[int, int, _Manner]]:
+def _character_runs(
+    main: bytes, page: int, fonts: list[str], known: dict[bytes, _Manner]
+) -> Iterator[tuple[int, int, _Manner]]:
     """Yield where each run of characters begins and ends in the stream, and how it is drawn."""
     count = main[page + _PAGE - 1]
     for index in range(count):
         begin, end = unpack_from("<2I", main, page + 4 * index)
         at = 2 * main[page + 4 * (count + 1) + index]
         size = main[page + at] if at else 0
-        yield begin, end, _manner(_operands(main[page + at + 1 : page + at + 1 + size], 0), fonts)
+        data = main[page + at + 1 : page + at + 1 + size]
+        if data not in known:
+            known[data] = _manner(_operands(data, 0), fonts)
+        yield begin, end, known[data]
 
 
 def _manner(operands: dict[int, int], fonts: list[str]) -> _Manner:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -286,18 +286,20 @@ class _Inline:
     def run(self, run: Any) -> None:
         """Read a run, if it is visible."""
         properties = run.find(f"{W}rPr")
-        if self._is_hidden(properties):
+        by_style = self._styles.drawings(properties, self._style_id)
+        vanish = _own(properties, "vanish", by_style)
+        if vanish is not None and is_on(vanish):
             for mark in run.findall(f"{W}fldChar"):
                 self.field(mark)
             return
-        position = self._drawing(properties, "vertAlign")
-        position = "" if position is None else position.get(VAL, "")
+        raised = _own(properties, "vertAlign", by_style)
+        position = "" if raised is None else raised.get(VAL, "")
         raise_text: Callable[[str], str] = str
         if position in {"superscript", "subscript"}:
             raise_text = superscript if position == "superscript" else subscript
         fonts = None if properties is None else properties.find(f"{W}rFonts")
         font = "" if fonts is None else fonts.get(f"{W}ascii", "")
-        line = underlined if not position and self._is_underlined(properties) else raise_text
+        line = underlined if not position and _is_underlined(_own(properties, "u", by_style)) else raise_text
         for element in run:
             tag = element.tag
             if tag == f"{W}t":
@@ -311,23 +313,6 @@ class _Inline:
                     self.put(raise_text(element.text or ""))
             else:
                 _READERS.get(tag, _Inline.read)(self, element)
-
-    def _is_hidden(self, properties: Any) -> bool:
-        vanish = self._drawing(properties, "vanish")
-        return vanish is not None and is_on(vanish)
-
-    def _is_underlined(self, properties: Any) -> bool:
-        line = self._drawing(properties, "u")
-        return line is not None and line.get(VAL, "none") not in {"none", "0", "false"}
-
-    def _drawing(self, properties: Any, name: str) -> Any:
-        """Return what a run's properties, its style or its paragraph's style say of how it is drawn, else None."""
-        own = None if properties is None else properties.find(W + name)
-        if own is None and self._styles.drawn[name]:
-            own = self._styles.drawing(value(properties, f"{W}rStyle"), name)
-            if own is None:
-                own = self._styles.drawing(self._style_id, name)
-        return own
 
     def field(self, mark: Any) -> None:
         """Take in the begin, the middle or the end of a field."""
@@ -426,6 +411,16 @@ def _is_end_gone(properties: Any) -> bool:
     """Return whether a paragraph's end was deleted or moved away, so that it goes on in the next one."""
     mark = None if properties is None else properties.find(f"{W}rPr")
     return mark is not None and any(mark.find(gone) is not None for gone in _GONE)
+
+
+def _own(properties: Any, name: str, by_style: Mapping[str, Any]) -> Any:
+    """Return what a run says of how it is drawn, else what its style says, else None."""
+    own = None if properties is None else properties.find(W + name)
+    return by_style.get(name) if own is None else own
+
+
+def _is_underlined(line: Any) -> bool:
+    return line is not None and line.get(VAL, "none") not in {"none", "0", "false"}
 
 
 def _outline_level(holders: list[Any], style: str) -> int:

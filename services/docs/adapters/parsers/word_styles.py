@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from services.docs.adapters.parsers.list_numbers import Level, ListNumbers
@@ -10,6 +11,8 @@ from services.docs.adapters.parsers.list_numbers import Level, ListNumbers
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 VAL = f"{W}val"
 _DEEPEST = 9
+_DRAWN = ("vanish", "u", "vertAlign")
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _SHARED_NUMBERING_LINKS = 20
 _LONGEST_CHAIN = 20
 
@@ -39,13 +42,17 @@ class Styles:
     def __init__(self, root: Any) -> None:
         self._styles = {} if root is None else {style.get(f"{W}styleId"): style for style in root.iter(f"{W}style")}
         self._names = {key: value(style, f"{W}name") for key, style in self._styles.items()}
-        self.drawn = {name: self._known(f"{W}rPr/{W}{name}") for name in ("vanish", "u", "vertAlign")}
+        paths = [f"{W}rPr/{W}{name}" for name in _DRAWN]
+        self._draws = any(style.find(path) is not None for style in self._styles.values() for path in paths)
         """Whether any style hides, underlines or raises text."""
-        self._drawings: dict[tuple[str, str], Any] = {}
+        self._chains: dict[str, list[Any]] = {}
+        self._drawings: dict[tuple[str, str], dict[str, Any]] = {}
 
     def chain(self, style_id: str) -> list[Any]:
         """Return a style and those it is based on, nearest first; a circle of styles ends after some turns."""
-        chain: list[Any] = []
+        if (known := self._chains.get(style_id)) is not None:
+            return known
+        chain = self._chains[style_id] = []
         while len(chain) < _LONGEST_CHAIN and (style := self._styles.get(style_id)) is not None:
             chain.append(style)
             style_id = value(style, f"{W}basedOn")
@@ -55,17 +62,20 @@ class Styles:
         """Return a style's name, empty where there is no such style."""
         return self._names.get(style_id, "")
 
-    def _known(self, path: str) -> bool:
-        return any(style.find(path) is not None for style in self._styles.values())
+    def drawings(self, properties: Any, paragraph_style: str) -> Mapping[str, Any]:
+        """Return what the style of a run, else of its paragraph, says of `vanish`, `u` and `vertAlign`."""
+        if not self._draws:
+            return _NOTHING
+        key = "" if properties is None else value(properties, f"{W}rStyle"), paragraph_style
+        if key not in self._drawings:
+            chain = [style for style_id in key for style in self.chain(style_id)]
+            found = {name: next(_drawn(chain, name), None) for name in _DRAWN}
+            self._drawings[key] = {name: element for name, element in found.items() if element is not None}
+        return self._drawings[key]
 
-    def drawing(self, style_id: str, name: str) -> Any:
-        """Return what a style or those it is based on say of the text's `vanish`, `u` or `vertAlign`, else None."""
-        if not style_id:
-            return None
-        if (style_id, name) not in self._drawings:
-            found = (style.find(f"{W}rPr/{W}{name}") for style in self.chain(style_id))
-            self._drawings[style_id, name] = next((element for element in found if element is not None), None)
-        return self._drawings[style_id, name]
+
+def _drawn(chain: list[Any], name: str) -> Iterator[Any]:
+    return (element for style in chain if (element := style.find(f"{W}rPr/{W}{name}")) is not None)
 
 
 class Numbering:
@@ -75,6 +85,7 @@ class Numbering:
         self._lists = ListNumbers()
         self._styled: dict[tuple[str, str], int] = {}
         """From a list and a style to the level that the style has in it."""
+        self._of_styles: dict[str, tuple[str, str]] = {}
         if root is not None:
             self._load(root, styles)
 
@@ -105,17 +116,29 @@ class Numbering:
 
         `holders` of numbering properties are the paragraph, then its styles. Counts on.
         """
-        properties = [holder.find(f"{W}pPr/{W}numPr") for holder in holders]
-        list_id = next(filter(None, (value(found, f"{W}numId") for found in properties)), "0")
+        said = [_said(holders[0]), *map(self._said_by_style, holders[1:])]
+        list_id = next(filter(None, (list_id for list_id, _ in said)), "0")
         if list_id == "0":
             return None
-        depths = [value(found, f"{W}ilvl") for found in properties]
+        depths = [depth for _, depth in said]
         # Of styles, one that a level names has that level, whatever the style itself says.
         linked = (self._styled.get((list_id, holder.get(f"{W}styleId", ""))) for holder in holders[1:])
         by_style = next((level for level in linked if level is not None), None)
-        said = number(next(filter(None, depths), ""))
-        level = min(said if depths[0] or by_style is None else by_style, _DEEPEST - 1)
+        depth = number(next(filter(None, depths), ""))
+        level = min(depth if depths[0] or by_style is None else by_style, _DEEPEST - 1)
         return level + 1, self._lists.next(list_id, level)
+
+    def _said_by_style(self, style: Any) -> tuple[str, str]:
+        key = style.get(f"{W}styleId", "")
+        if key not in self._of_styles:
+            self._of_styles[key] = _said(style)
+        return self._of_styles[key]
+
+
+def _said(holder: Any) -> tuple[str, str]:
+    """Return the list and the level that a paragraph or a style names, empty where it names none."""
+    found = holder.find(f"{W}pPr/{W}numPr")
+    return ("", "") if found is None else (value(found, f"{W}numId"), value(found, f"{W}ilvl"))
 
 
 def _definition(found: Any, definitions: dict[str, Any], numbers: dict[str, Any], styles: Styles) -> Any:
