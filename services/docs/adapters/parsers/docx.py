@@ -55,6 +55,7 @@ def _write_package(source: Source, builder: DocumentBuilder, depth: int) -> None
     with Package.open(source, builder, f"{W}document") as (package, main, document):
         _keep_visible(document)
         writer = _Writer(package, main, builder, depth)
+        writer.underlines = next(document.iter(f"{W}u"), None) is not None
         for body in document.findall(f"{W}body"):
             writer.write(body)
         writer.write_other_notes()
@@ -88,6 +89,8 @@ class _Writer:
         self._parts = parts
         self._notes: dict[str, dict[str, str]] = {}
         """The texts of each kind of notes by their ids, once one is referred to."""
+        self.underlines = False
+        """Whether any text is underlined by itself, so that it has to be asked of each run."""
         self._below_title = 0
         self._before = ""
         """Text of paragraphs whose ends were deleted, which goes on in the next one."""
@@ -164,7 +167,7 @@ class _Writer:
         return BlockKind.PARAGRAPH, text, 0
 
     def _inline(self, paragraph: Any) -> _Inline:
-        inline = _Inline(self._styles, value(paragraph, f"{W}pPr/{W}pStyle"))
+        inline = _Inline(self._styles, value(paragraph, f"{W}pPr/{W}pStyle"), underlines=self.underlines)
         inline.read(paragraph)
         return inline
 
@@ -258,8 +261,9 @@ class _Field:
 class _Inline:
     """Collects the visible text of a paragraph: runs, links, breaks, symbols, formulas, results of fields."""
 
-    def __init__(self, styles: Styles, style_id: str) -> None:
+    def __init__(self, styles: Styles, style_id: str, *, underlines: bool) -> None:
         self._styles = styles
+        self._underlines = underlines
         self._style_id = style_id
         """The paragraph's style."""
         self._parts: list[str] = []
@@ -299,7 +303,8 @@ class _Inline:
             raise_text = superscript if position == "superscript" else subscript
         fonts = None if properties is None else properties.find(f"{W}rFonts")
         font = "" if fonts is None else fonts.get(f"{W}ascii", "")
-        line = underlined if not position and _is_underlined(_own(properties, "u", by_style)) else raise_text
+        below = by_style.get("u") if not self._underlines else None if position else _own(properties, "u", by_style)
+        line = underlined if not position and _is_underlined(below) else raise_text
         for element in run:
             tag = element.tag
             if tag == f"{W}t":
