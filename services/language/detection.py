@@ -56,6 +56,12 @@ class Languages:
         found = _WORD.findall(text.casefold())
         return max(self._spelled, key=lambda language: sum(word in language.words.function for word in found))
 
+    def one_spelling(self, text: str) -> str:
+        """Return a text in which what a language writes in two ways is written in one; it may be of another length."""
+        for language in self.known:
+            text = language.words.one_spelling(text)
+        return text
+
     @cached_property
     def _ideographic(self) -> tuple[Language, ...]:
         return tuple(language for language in self.known if language.script is Script.HAN)

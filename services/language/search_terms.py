@@ -56,9 +56,7 @@ def folded(text: str, languages: Languages = LANGUAGES) -> str:
     if text.isascii():
         return text.lower()
     text = unicodedata.normalize("NFKC", _ACCENTS.sub("", unicodedata.normalize("NFKD", text))).casefold()
-    for language in languages:
-        text = language.words.one_spelling(text)
-    return text
+    return languages.one_spelling(text)
 
 
 def search_terms(text: str, languages: Languages = LANGUAGES) -> SearchTerms:

@@ -19,8 +19,11 @@ _SPELLED = re.compile(r"[a-z0-9\u00df-\u024f]+(?:[.,'’][a-z0-9\u00df-\u024f]+)
 
 
 def terms(text: str, languages: Languages = LANGUAGES) -> frozenset[str]:
-    """Return the stems of spelled words and the bigrams of Chinese runs, which are cut at function words."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    """Return the stems of spelled words and the bigrams of Chinese runs, which are cut at function words.
+
+    Traditional characters are told as simplified ones, in which the function words are.
+    """
+    folded = languages.one_spelling(unicodedata.normalize("NFKC", text).casefold())
     own = languages.spelled(folded).words
     found = {
         own.stem(word.replace("’", "'"))

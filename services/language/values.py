@@ -84,9 +84,7 @@ def _read(text: str, languages: Languages) -> _Reading:
         folded = fold(text)
         whole = (folded,) if folded else ()
         return _Reading(frozenset(), frozenset(), None, False, whole, frozenset(filter(None, [whole])))
-    plain = _plain(text)
-    for language in languages:
-        plain = language.words.one_spelling(plain)
+    plain = languages.one_spelling(_plain(text))
     ways = {plain, _ROMAN.sub(_roman, plain)}
     for language in languages:
         ways = {told for way in ways for told in language.values.in_notation(way)}

@@ -24,6 +24,12 @@ def test_chinese_becomes_bigrams_cut_at_function_words() -> None:
     assert terms("光合作用的阶段") == {"光合", "合作", "作用", "阶段"}
 
 
+def test_traditional_characters_are_told_as_simplified_ones() -> None:
+    assert terms("光合作用的階段") == terms("光合作用的阶段")
+    assert terms("這是什麼？") == terms("為什麼？") == frozenset()
+    assert coverage(terms("什麼是蒸騰作用？"), terms("植物的蒸腾作用")) == 1.0
+
+
 def test_full_width_forms_equal_plain_ones() -> None:
     assert terms("ＤＮＡ ３") == terms("dna 3")
 

@@ -62,7 +62,7 @@ class AbstentionFilter:
 
 def is_abstention(answer: str) -> bool:
     """Return whether an answer of one or two sentences says, in the model's own words, that there is none."""
-    return len(answer) <= _MOST_CODE_POINTS and _abstention().match(answer) is not None
+    return len(answer) <= _MOST_CODE_POINTS and _abstention().match(LANGUAGES.one_spelling(answer)) is not None
 
 
 def _overlap(text: str) -> int:
@@ -88,7 +88,7 @@ class OpeningFilter:
         if self._held is None:
             return text
         self._held += text
-        opening = self._held.lstrip(' \n*#"“').casefold().replace("’", "'")
+        opening = LANGUAGES.one_spelling(self._held.lstrip(' \n*#"“').casefold().replace("’", "'"))
         return "" if _may_deliberate(opening) else self.close()
 
     def close(self) -> str:
@@ -161,8 +161,9 @@ class AnswerDraft:
     @property
     def repeats_question(self) -> bool:
         """Whether a question for a cause, purpose or effect is told back in its own words, which answers nothing."""
+        question = LANGUAGES.one_spelling(self.question)
         asks = any(
-            demand.asks.search(self.question)
+            demand.asks.search(question)
             for stems in (language.stems for language in LANGUAGES)
             for demand in (stems.cause, stems.purpose, stems.effect)
         )

@@ -27,7 +27,8 @@ _CLAUSE = re.compile(r"[,，;；:：。.!！?？]\s*(?!\d)")
 
 def contradicts(statement: str, quote: str, known: Sequence[str]) -> bool:
     """Return whether a statement contradicts the sentence that it cites; `known` are all passages and the question."""
-    said, source = statement[:_LONGEST], quote[:_LONGEST]
+    said, source = (LANGUAGES.one_spelling(text[:_LONGEST]) for text in (statement, quote))
+    known = [LANGUAGES.one_spelling(text) for text in known]
     miscounts = _miscounts(said, source, known) or _counts_otherwise(said, known)
     return _denies(said, source) or _swaps(said, source) or miscounts
 

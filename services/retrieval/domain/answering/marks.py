@@ -115,7 +115,7 @@ class MarkScanner:
         rest = text[closed:]
         # What follows tells whether round brackets hold a mark, and how many square ones close.
         undecided = not rest.lstrip(" ") if kind == "round" else not rest and len(opening[kind]) > len(closing[0])
-        if undecided and not final and _mark().match(window[: closing.start()]):
+        if undecided and not final and _mark().match(LANGUAGES.one_spelling(window[: closing.start()])):
             return None
         return closed
 
@@ -130,7 +130,7 @@ def _read(text: str, opening: re.Match[str], closed: int, before: str) -> Mark |
             return None
         return Mark("", (int(opening["raised"].translate(_RAISED)),), whole)
     inside = whole.strip().lstrip("[【［〔(（").rstrip("]】］〕)）")
-    found = _mark().match(inside)
+    found = _mark().match(LANGUAGES.one_spelling(inside))
     if found is None:
         return None
     certain = kind == "bracket" or bool(found["name"])
@@ -142,7 +142,8 @@ def _read(text: str, opening: re.Match[str], closed: int, before: str) -> Mark |
 def _ends_statement(text: str, closed: int, before: str) -> bool:
     """Return whether a number in round brackets stands as a mark does: behind a statement."""
     rest = text[closed:]
-    return bool(_BEFORE_ROUND.search(before) and _AFTER_ROUND.match(rest)) and not _NO_STATEMENT.search(before)
+    ends = _BEFORE_ROUND.search(before) and _AFTER_ROUND.match(rest)
+    return bool(ends) and not _NO_STATEMENT.search(LANGUAGES.one_spelling(before))
 
 
 def _numbers(mark: str) -> tuple[int, ...]:

@@ -18,11 +18,11 @@ from services.retrieval.values.chunk import Hit, embedding_model
 
 def is_overview(question: str) -> bool:
     """Return whether a question is about the material as a whole and names nothing in it."""
-    without = question
+    whole = without = LANGUAGES.one_spelling(question)
     for language in LANGUAGES:
         without = language.answering.overview.sub(" ", without)
     spoken = terms(without)
-    return (without != question or bool(spoken & _words())) and not spoken - _words()
+    return (without != whole or bool(spoken & _words())) and not spoken - _words()
 
 
 @cache
