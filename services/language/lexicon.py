@@ -67,8 +67,7 @@ class Lexicon:
 
     def _in_english(self, text: str) -> Mapping[str, Iterable[Phrase]]:
         plain = folded(text)
-        of_grammar = _of_grammar(CHINESE)
-        han = (word for run in HAN_RUN.findall(plain) for word in self._cut(run) if word not in of_grammar)
+        han = (word for run in HAN_RUN.findall(plain) for word in self._cut(run) if word not in _of_grammar(CHINESE))
         found: dict[str, Iterable[Phrase]] = {word: self._phrases(word) for word in han}
         return found | {stem: [(stem,)] for stem in _stems(HAN_RUN.sub(" ", plain))}
 
@@ -76,14 +75,18 @@ class Lexicon:
         return [tuple(gloss.split()) for gloss in self._glosses.get(word, "").splitlines()]
 
     def _cut(self, run: str) -> Iterator[str]:
-        """Yield the words of a run of ideographs: as few as possible, and of these ways that of the longest words."""
+        """Yield the words of a run of ideographs: as few as possible, and of these ways that of the longest words.
+
+        Words of grammar are words, though the dictionary's glosses of them say nothing: what is in 什么 is no 什.
+        """
+        of_grammar = _of_grammar(CHINESE)
         best: list[tuple[int, int, int]] = [(0, 0, 0)] * (len(run) + 1)
         for i in reversed(range(len(run))):
             stops = range(i + 1, min(len(run), i + _LONGEST_WORD) + 1)
             best[i] = max(
                 (best[stop][0] - 1, best[stop][1] + (stop - i) ** 2, stop)
                 for stop in stops
-                if stop == i + 1 or run[i:stop] in self._glosses
+                if stop == i + 1 or run[i:stop] in self._glosses or run[i:stop] in of_grammar
             )
         i = 0
         while i < len(run):

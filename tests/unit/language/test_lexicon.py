@@ -18,6 +18,9 @@ ENTRIES = """\
 冰凌 冰凌 [bing1 ling2] /icicle/variant of 冰[bing1]/
 擁 拥 [yong1] /to hold somebody in both arms while never letting go again/
 𠮷 𠮷 [ji2] /unofficial variant of 吉[ji2]/
+什麼 什么 [shen2 me5] /what?/what sort of?/
+什 什 [shi2] /ten (used in fractions)/assorted; miscellaneous/
+么 么 [yao1] /youngest/tiny; insignificant/
 C盤 C盘 [C pan2] /C drive of a computer/
 not an entry
 """
@@ -72,6 +75,11 @@ def test_a_word_without_a_translation_is_left_out(question: str) -> None:
 
 def test_a_long_word_is_not_cut_into_shorter_ones() -> None:
     assert LEXICON.translations("光合作用", "en").keys() == {"光合作用"}
+
+
+@pytest.mark.parametrize("question", ["什么是光？", "光是什麼？"])
+def test_the_characters_of_a_word_of_grammar_are_not_translated(question: str) -> None:
+    assert LEXICON.translations(question, "en").keys() == {"光"}
 
 
 def test_what_stands_behind_the_comma_after_a_name_is_not_what_it_is_called() -> None:
