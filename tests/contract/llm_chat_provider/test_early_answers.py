@@ -13,9 +13,9 @@ import httpx2
 import pytest
 
 from services.kit.errors import TikuError
-from services.llm.adapters.providers.early_answers import heed_early_answers
 from services.llm.adapters.providers.openai_chat import OpenAiChat
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
+from services.llm.adapters.providers.sdk_connections import heed_connections
 from services.llm.values.chat import ChatMessage, ChatRequest, Role
 from tests.late import imported
 
@@ -164,7 +164,7 @@ async def test_what_comes_in_pieces_is_an_answer_or_none(told: bytes, status: in
     client = httpx2.AsyncClient()
     await client._transport.aclose()
     client._transport._pool = pool  # type: ignore[attr-defined]
-    heed_early_answers(client)
+    heed_connections(client)
     async with asyncio.timeout(5), client:
         assert (await client.post("http://provider.example", content=b"the body")).status_code == status
     assert wire.sent.endswith(b"the body") is (status == 200)

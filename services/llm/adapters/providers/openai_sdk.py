@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
@@ -15,9 +15,12 @@ import openai
 
 from services.kit import tracing
 from services.llm.adapters.providers.answers import FailedAnswerError
-from services.llm.adapters.providers.early_answers import heed_early_answers
 from services.llm.adapters.providers.openai_chat import OpenAiChat
+from services.llm.adapters.providers.sdk_connections import heed_connections, was_dropped
 from services.llm.domain import faults
+
+_Response = openai.AsyncAPIResponse[Any]
+_Asked = AbstractAsyncContextManager[_Response]
 
 
 class OpenAiSdkProvider(OpenAiChat):
@@ -40,7 +43,7 @@ class OpenAiSdkProvider(OpenAiChat):
         wire = await asyncio.to_thread(
             lambda: openai.DefaultAsyncHttpxClient(follow_redirects=False, verify=_certificates())
         )
-        heed_early_answers(wire)
+        heed_connections(wire)
         client = openai.AsyncOpenAI(
             base_url=url._replace(query="").geturl(),
             default_query=dict(parse_qsl(url.query, keep_blank_values=True)),
@@ -54,19 +57,8 @@ class OpenAiSdkProvider(OpenAiChat):
     @asynccontextmanager
     async def _post(self, body: dict[str, Any], timeout: float) -> AsyncIterator[AsyncIterator[bytes]]:
         deadline = asyncio.get_running_loop().time() + timeout
-        limits = openai.Timeout(timeout, connect=min(timeout, self._connect_timeout))
-        model, messages, rest = body["model"], body["messages"], {**body}
-        del rest["model"], rest["messages"]
-        asked = self._client.chat.completions.with_streaming_response.create(
-            model=model,
-            messages=messages,
-            extra_body=rest,
-            extra_headers={"traceparent": tracing.traceparent()} if tracing.on() else None,
-            timeout=limits,
-        )
         try:
-            async with asyncio.timeout_at(deadline):
-                response = await asked.__aenter__()
+            asked, response = await self._asked(body, timeout, deadline)
             try:
                 yield _pieces(response.iter_bytes(), deadline)
             finally:
@@ -79,6 +71,26 @@ class OpenAiSdkProvider(OpenAiChat):
             raise faults.timed_out(self._name) from error
         except (openai.APIConnectionError, OSError) as error:
             raise faults.unavailable(self._name, error) from error
+
+    async def _asked(self, body: dict[str, Any], timeout: float, deadline: float) -> tuple[_Asked, _Response]:
+        """Send a request, once more where its kept connection had been closed; what was asked has to be closed."""
+        try:
+            return await self._sent(body, timeout, deadline)
+        except openai.APIConnectionError as error:
+            if not was_dropped(error):
+                raise
+        return await self._sent(body, timeout, deadline)
+
+    async def _sent(self, body: dict[str, Any], timeout: float, deadline: float) -> tuple[_Asked, _Response]:
+        asked = self._client.chat.completions.with_streaming_response.create(
+            model=body["model"],
+            messages=body["messages"],
+            extra_body={name: value for name, value in body.items() if name not in ("model", "messages")},
+            extra_headers={"traceparent": tracing.traceparent()} if tracing.on() else None,
+            timeout=openai.Timeout(timeout, connect=min(timeout, self._connect_timeout)),
+        )
+        async with asyncio.timeout_at(deadline):
+            return asked, await asked.__aenter__()
 
 
 def _failure(provider: str, error: httpx2.HTTPError) -> Exception:

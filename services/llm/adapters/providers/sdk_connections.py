@@ -1,8 +1,11 @@
-"""Answers that a provider sends before it has read the request, for the SDK's client.
+"""What the connections of the SDK's client do not tell by themselves.
 
 A server refuses a prompt that is too large, or a caller that asks too often, by the head of the request alone, and
 ends the connection. httpcore reads nothing while it sends, so the event loop meets the broken pipe first and throws
 away what came before it: the caller would hear of a lost connection instead of the refusal.
+
+And a provider may close an idle connection just when a request is on its way. It has not read it then, and so it may be
+sent once more; httpcore says no more than that the connection was lost.
 """
 
 from __future__ import annotations
@@ -17,13 +20,27 @@ import httpcore2
 import httpx2
 
 _READ_BYTES = 64 * 1024
+_RACE_SECONDS = 1.0
+"""As soon as this a provider that closed an idle connection is known to have done so, and not to be at work."""
 _INTERIM = b"HTTP/1.1 1"
 _INTERIMS = re.compile(rb"(?:HTTP/1\.1 1.*?\r\n\r\n)*", re.DOTALL)
 """Answers that only announce another one."""
 
 
-def heed_early_answers(client: httpx2.AsyncClient) -> None:
-    """Let a client read while it sends, also through the proxies of the environment."""
+class DroppedError(httpcore2.ReadError):
+    """A kept connection ended soon after a request was sent, before a byte of its answer."""
+
+
+def was_dropped(error: BaseException) -> bool:
+    """Return whether a request failed since its kept connection had been closed."""
+    behind: BaseException | None = error
+    while behind is not None and not isinstance(behind, DroppedError):
+        behind = behind.__cause__ or behind.__context__
+    return behind is not None
+
+
+def heed_connections(client: httpx2.AsyncClient) -> None:
+    """Let a client read while it sends and tell of dropped connections, also through the environment's proxies."""
     # It has no parameter for this that leaves its proxies as they are.
     for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
         if isinstance(transport, httpx2.AsyncHTTPTransport):
@@ -32,7 +49,7 @@ def heed_early_answers(client: httpx2.AsyncClient) -> None:
 
 
 class _Backend(httpcore2.AsyncNetworkBackend):
-    """Connections of another backend that read while they send."""
+    """Connections of another backend."""
 
     def __init__(self, backend: httpcore2.AsyncNetworkBackend) -> None:
         self._backend = backend
@@ -57,7 +74,7 @@ class _Backend(httpcore2.AsyncNetworkBackend):
 
 
 class _Stream(httpcore2.AsyncNetworkStream):
-    """A connection that reads while it sends."""
+    """A connection that reads while it sends, and knows whether it was kept from an earlier request."""
 
     def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
         self._stream = stream
@@ -65,11 +82,19 @@ class _Stream(httpcore2.AsyncNetworkStream):
         """What was read while a request was sent."""
         self._reading: asyncio.Task[bytes] | None = None
         """Begins with a request, and is what is read next."""
+        self._is_kept = False
+        self._is_heard = False
+        """Whether anything of the answer was read."""
+        self._began = 0.0
+        """When the request began, on the loop's clock."""
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send bytes, unless the answer comes first; httpcore goes on to read it then, as after any failure to send."""
         if not buffer:
             return
+        if self._is_heard or not self._began:
+            self._is_kept, self._is_heard = self._is_heard, False
+            self._began = asyncio.get_running_loop().time()
         reading = self._reading = self._reading or asyncio.create_task(self._stream.read(_READ_BYTES))
         writing = asyncio.create_task(self._stream.write(buffer, timeout))
         try:
@@ -85,10 +110,33 @@ class _Stream(httpcore2.AsyncNetworkStream):
             await _ended(writing)
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Return what came; what was read while a request was sent comes first."""
+        """Return what came; what was read while a request was sent comes first.
+
+        Raises:
+            DroppedError: the connection had been closed before the request came.
+        """
         if self._came:
             came, self._came = self._came, b""
+            self._is_heard = True
             return came
+        try:
+            came = await self._next(max_bytes, timeout)
+        except httpcore2.ReadError as error:
+            if self._was_dropped():
+                raise DroppedError(str(error)) from error
+            raise
+        if not came and self._was_dropped():
+            raise DroppedError("the provider closed the connection")
+        self._is_heard = self._is_heard or bool(came)
+        return came
+
+    def _was_dropped(self) -> bool:
+        """Return whether a connection that has ended had done so before the provider read anything of the request."""
+        if not self._is_kept or self._is_heard:
+            return False
+        return asyncio.get_running_loop().time() - self._began < _RACE_SECONDS
+
+    async def _next(self, max_bytes: int, timeout: float | None) -> bytes:
         reading = self._reading
         if reading is None:
             return await self._stream.read(max_bytes, timeout)
