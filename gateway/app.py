@@ -28,7 +28,7 @@ from gateway.intake import Intake
 from gateway.metrics import Metrics
 from gateway.openai_api.api import add_routes as add_openai_routes
 from gateway.openai_api.errors import respond_error as respond_openai_error
-from gateway.problems import ProblemError, from_error, unexpected
+from gateway.problems import ProblemError, from_error, stopping, unexpected
 from gateway.protocol import Guard, GuardedProtocol
 from gateway.routes import RouteTable
 from gateway.settings import GatewaySettings
@@ -180,6 +180,11 @@ class Gateway:
             await route.handler(exchange, variables)
         except ClientGoneError:
             exchange.status = 499
+        except asyncio.CancelledError:
+            # The server cancels what has not ended in its time to drain, and would call that a fault of ours.
+            if exchange.started or not self.draining:
+                raise
+            await self._fail(exchange, stopping())
         except Exception as error:
             await self._fail(exchange, error)
         finally:

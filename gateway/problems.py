@@ -114,6 +114,11 @@ def unexpected() -> ProblemError:
     )
 
 
+def stopping() -> ProblemError:
+    """Return the problem of a request that the gateway, which stops, has no time left for."""
+    return from_error(errors.Unavailable("The gateway is stopping; try again.", reason="STOPPING"))
+
+
 def title(status: int) -> str:
     """Return an HTTP status in words."""
     try:

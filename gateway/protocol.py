@@ -23,7 +23,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.bounds import Bound, client_of
 from gateway.exchange import CONNECTION, PROBLEM_JSON
-from gateway.problems import ProblemError
+from gateway.problems import ProblemError, stopping
 from gateway.settings import GatewaySettings
 from services.kit.ids import new_id
 from services.kit.turns import Turns
@@ -233,6 +233,13 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.write_eof()
         else:
             self.transport.close()
+
+    def shutdown(self) -> None:
+        """Begin to stop: an idle connection closes, and a client whose request is on its way is told why."""
+        if self._state()[0] in ("connected", "head"):
+            self.refuse(stopping())
+        else:
+            super().shutdown()
 
     def sweep(self, now: float) -> None:
         """Refuse or cut off a client that takes too long; `now` is an instant on the loop's clock."""

@@ -18,7 +18,7 @@ from gateway.binding import Binder
 from gateway.codec import Writer
 from gateway.contract import Operation, descriptor_of, message_of
 from gateway.exchange import Exchange
-from gateway.problems import from_error
+from gateway.problems import ProblemError, from_error, stopping
 from gateway.settings import GatewaySettings
 from gateway.upstream import Upstream, next_message
 from services.kit.rpc_errors import from_rpc_error
@@ -104,16 +104,17 @@ async def relay(
     *,
     heartbeat: float,
     last: bytes = b"",
-    on_error: Callable[[Exchange, grpc.RpcError], bytes] | None = None,
+    on_error: Callable[[Exchange, ProblemError], bytes] | None = None,
 ) -> None:
     """Send each message of a stream as one event, as soon as it comes.
 
-    An error before the first message is raised and becomes a plain response; one after it becomes an event. A client
-    that leaves is noticed at once, not at the next write, and the call is canceled.
+    An error before the first message is raised and becomes a plain response; one after it becomes an event, as does the
+    end of the gateway. A client that leaves is noticed at once, not at the next write, and the call is canceled.
 
     Raises:
         ClientGoneError: the client left.
         grpc.RpcError: the call failed before its first message.
+        asyncio.CancelledError: the gateway stopped before it.
     """
     sink = EventSink(exchange, heartbeat)
     try:
@@ -123,10 +124,11 @@ async def relay(
                 # uvicorn's send does not yield while the socket takes the bytes: give other tasks their turn.
                 await asyncio.sleep(0)
             await sink.end(last)
-    except grpc.RpcError as error:
+    except (grpc.RpcError, asyncio.CancelledError) as error:
         if not exchange.started:
             raise
-        await sink.end((on_error or _error_event)(exchange, error))
+        problem = from_error(from_rpc_error(error)) if isinstance(error, grpc.RpcError) else stopping()
+        await sink.end((on_error or _error_event)(exchange, problem))
     finally:
         call.cancel()
 
@@ -174,7 +176,6 @@ class EventSink:
         self._timer = self._loop.call_later(left if left > 0 else self._heartbeat, self._look)
 
 
-def _error_event(exchange: Exchange, error: grpc.RpcError) -> bytes:
+def _error_event(exchange: Exchange, problem: ProblemError) -> bytes:
     """Encode a failure after the stream began as an event that holds the problem details."""
-    problem = from_error(from_rpc_error(error))
     return b"event: error\ndata: " + orjson.dumps(problem.body(exchange.request_id)) + b"\n\n"

@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import grpc
 import orjson
 from google.protobuf.message import DecodeError
 
@@ -16,13 +15,12 @@ from gateway.openai_api.chat_messages import messages_of
 from gateway.openai_api.chat_options import options_of
 from gateway.openai_api.errors import error_body, refused
 from gateway.openai_api.functions import in_old_form, with_tools
-from gateway.openai_api.structs import members_of
-from gateway.problems import ProblemError, from_error
+from gateway.problems import ProblemError
 from gateway.settings import GatewaySettings
 from gateway.sse import relay
 from gateway.upstream import Upstream
 from services.kit.ids import new_id
-from services.kit.rpc_errors import from_rpc_error
+from services.kit.structs import members_of
 from tiku.common.v1 import source_pb2
 from tiku.llm.v1 import llm_pb2
 
@@ -236,8 +234,8 @@ def _likelihood(token: llm_pb2.TokenLogprob | llm_pb2.TokenAlternative) -> dict[
     }
 
 
-def _error_event(exchange: Exchange, error: grpc.RpcError) -> bytes:
-    return b"data: " + orjson.dumps(error_body(from_error(from_rpc_error(error)))) + b"\n\n" + _END
+def _error_event(exchange: Exchange, problem: ProblemError) -> bytes:
+    return b"data: " + orjson.dumps(error_body(problem)) + b"\n\n" + _END
 
 
 def _broken(check: llm_pb2.SchemaCheck) -> ProblemError:

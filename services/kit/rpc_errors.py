@@ -64,13 +64,18 @@ def translated() -> Iterator[None]:
 def from_rpc_error(error: grpc.RpcError) -> errors.TikuError:
     """Return the error that another Tiku service raised, with its reason, so that it can be raised again unchanged.
 
-    A status without our details, such as that of a broken connection, becomes the error of the same status.
+    A status without our details, such as that of a broken connection, becomes the error of the same status. But
+    CANCELLED becomes UNAVAILABLE: a caller hears of its own cancel as an `asyncio.CancelledError`, so the service did
+    it, as it stops.
     """
     call: Any = error
-    kind = errors.BY_STATUS.get(call.code().name, errors.Internal)
+    code = call.code()
     rich = next((value for key, value in call.trailing_metadata() or () if key == DETAILS_KEY), None)
+    if rich is None and code is grpc.StatusCode.CANCELLED:
+        code = grpc.StatusCode.UNAVAILABLE
+    kind = errors.BY_STATUS.get(code.name, errors.Internal)
     if rich is None:
-        return kind(_plain_message(call.code()))
+        return kind(_plain_message(code))
     status = status_pb2.Status.FromString(rich)
     info = error_details_pb2.ErrorInfo()
     retry = error_details_pb2.RetryInfo()
@@ -94,8 +99,6 @@ def _plain_message(code: grpc.StatusCode) -> str:
             return "A service that is needed does not answer."
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return "The time allowed for this request is spent."
-        case grpc.StatusCode.CANCELLED:
-            return "The request was canceled."
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             return "A message is larger than allowed, or a limit is reached."
         case grpc.StatusCode.UNIMPLEMENTED:

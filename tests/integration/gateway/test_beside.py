@@ -115,19 +115,37 @@ async def test_the_gateway_is_not_beside_itself() -> None:
     assert (process.returncode, told.partition(b":")[0]) == (2, b"usage")
 
 
-async def test_a_stop_ends_what_does_not_end_in_time() -> None:
+async def test_a_stop_ends_what_does_not_end_in_time_and_says_so() -> None:
     async with ScriptedProvider(lambda _: Script(hang_at=1)) as provider:
         async with (
             serving(provider, TIKU_GATEWAY_DRAIN_SECONDS="1") as (process, url, _),
             aiohttp.ClientSession(url) as http,
         ):
-            asking = [
-                asyncio.create_task(http.post("/v1/chat/completions", json={**CHAT, "stream": stream}))
-                for stream in (False, True)
-            ]
+            whole, streamed = (
+                asyncio.create_task(answered(http, {**CHAT, "stream": stream})) for stream in (False, True)
+            )
             await provider.received(2)
+            host, _, port = url.removeprefix("http://").partition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nHost:")
+            await http.get("/healthz")  # What was sent before it has been read.
             process.send_signal(signal.SIGTERM)
             assert await asyncio.wait_for(process.wait(), 10) == 0
-            await asyncio.gather(*asking, return_exceptions=True)
+            status, retry_after, text = await whole
+            assert (status, retry_after, orjson.loads(text)["error"]["code"]) == (503, "1", "stopping")
+            status, _, text = await streamed
+            *_, failure, end = text.strip().split("\n\n")
+            assert (status, end) == (200, "data: [DONE]")
+            assert orjson.loads(failure.removeprefix("data: "))["error"]["code"] == "stopping"
+            refusal = (await reader.read()).lower()
+            assert refusal.startswith(b"http/1.1 503")
+            assert b"retry-after: 1" in refusal
+            writer.close()
         for _ in range(2):
             await provider.departure()
+
+
+async def answered(http: aiohttp.ClientSession, chat: dict[str, Any]) -> tuple[int, str, str]:
+    """Return the status, when to try again, and the body of the answer to a chat."""
+    async with http.post("/v1/chat/completions", json=chat) as response:
+        return response.status, response.headers.get("Retry-After", ""), await response.text()
