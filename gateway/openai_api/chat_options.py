@@ -17,6 +17,8 @@ _MODES = {
 }
 _NUMBERS = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
 _WHOLE_NUMBERS = {"seed": (-(2**63), 2**63 - 1), "n": (1, 128), "top_logprobs": (0, 2**31 - 1)}
+_MOST_BIAS = 2**53
+"""Doubles hold all whole numbers up to it; what is used is between -100 and 100."""
 _TRUTHS = ("logprobs", "parallel_tool_calls")
 _READ = {
     "model",
@@ -79,6 +81,8 @@ def _logit_bias(given: Any) -> list[llm_pb2.TokenBias]:
         raise refused("logit_bias", "must be an object", code="invalid_type")
     if any(isinstance(bias, bool) or not isinstance(bias, int | float) for bias in given.values()):
         raise refused("logit_bias", "must hold numbers", code="invalid_type")
+    if not all(abs(bias) <= _MOST_BIAS for bias in given.values()):
+        raise refused("logit_bias", f"must hold numbers from {-_MOST_BIAS} to {_MOST_BIAS}")
     return [llm_pb2.TokenBias(token=token, bias=bias) for token, bias in given.items()]
 
 

@@ -8,12 +8,13 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+from google.protobuf.json_format import ParseError
 from google.protobuf.struct_pb2 import Struct
 
 from services.common.messages import message_of, usage_message
 from services.common.values import TokenUsage
 from services.kit.errors import FieldViolation, InvalidArgument
+from services.kit.structs import members_of, struct_of
 from services.llm.domain.targets import Served
 from services.llm.domain.usage import Dimension, Group
 from services.llm.values.chat import (
@@ -95,7 +96,9 @@ def _more(options: pb.ChatOptions, given: Mapping[str, Any]) -> Mapping[str, Any
     """Return the options that are passed on in OpenAI's form."""
     more = {name: given[name] for name in _PASSED_OPTIONS if name in given}
     if options.logit_bias:
-        more["logit_bias"] = {item.token: _restored_value(item.bias) for item in options.logit_bias}
+        more["logit_bias"] = {
+            item.token: int(item.bias) if item.bias.is_integer() else item.bias for item in options.logit_bias
+        }
     if options.HasField("tool_choice"):
         more["tool_choice"] = _tool_choice(options.tool_choice)
     if options.HasField("extra"):
@@ -191,17 +194,16 @@ def _dict(struct: Struct, path: str) -> dict[str, Any]:
 @lru_cache(maxsize=256)
 def _schema(struct: bytes) -> Mapping[str, Any]:
     """Return what a serialized Struct holds, read-only: callers send the same few schemas again and again."""
-    return MappingProxyType(restored(MessageToDict(Struct.FromString(struct))))
+    return MappingProxyType(ordered(members_of(Struct.FromString(struct))))
 
 
-def restored(schema: Mapping[str, object]) -> dict[str, object]:
-    """Return the schema with what a Struct takes away put back: whole numbers and an order of properties.
+def ordered(schema: Mapping[str, object]) -> dict[str, object]:
+    """Return the schema with an order of properties, which a Struct takes away.
 
-    A Struct holds every number as a double and its fields in no order. Providers want `"minItems": 3`, not 3.0; and
-    constrained decoding writes properties in the order of the schema, so those that `required` lists, which keeps
+    Constrained decoding writes properties in the order of the schema, so those that `required` lists, which keeps
     its order, come first and in that order, the others after them by name.
     """
-    result = {key: _restored_value(schema[key]) for key in sorted(schema)}
+    result = {key: _ordered_value(schema[key]) for key in sorted(schema)}
     properties, required = result.get("properties"), result.get("required")
     if isinstance(properties, dict) and isinstance(required, list):
         order = [name for name in dict.fromkeys(required) if name in properties]
@@ -209,14 +211,10 @@ def restored(schema: Mapping[str, object]) -> dict[str, object]:
     return result
 
 
-def _restored_value(value: object) -> object:
+def _ordered_value(value: object) -> object:
     if isinstance(value, Mapping):
-        return restored(value)
-    if isinstance(value, list):
-        return [_restored_value(item) for item in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
+        return ordered(value)
+    return [_ordered_value(item) for item in value] if isinstance(value, list) else value
 
 
 def chat_response(completion: Completion, served: Served) -> pb.ChatResponse:
@@ -292,7 +290,7 @@ def _struct(members: Mapping[str, Any] | None) -> Struct | None:
     if not members:
         return None
     try:
-        return ParseDict(dict(members), Struct())
+        return struct_of(members)
     except ParseError:
         return None
 

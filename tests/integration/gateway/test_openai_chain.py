@@ -121,6 +121,39 @@ async def test_words_for_the_choice_of_tools(chain: Chain, choice: Any) -> None:
     assert chain.asked["tool_choice"] == choice
 
 
+async def test_whole_numbers_keep_all_their_digits(chain: Chain) -> None:
+    large = 2**53 + 1
+    schema = {"type": "object", "properties": {"a": {"type": "integer", "enum": [large, 2**63 - 1, 3]}}}
+    tools: Any = [
+        {"type": "function", "function": {"name": "f", "parameters": schema}},
+        {"type": "custom", "custom": {"name": "g"}, "number": large},
+    ]
+    form: Any = {"type": "json_schema", "json_schema": {"name": "s", "strict": False, "schema": schema}}
+    more = {"metadata": {"order": large}, "top_k": large, "seed": large}
+    asked: list[Any] = [{"role": "user", "content": "hi", "cache": {"seconds": large}}]
+    called = {"id": "1", "type": "function", "function": {"name": "f", "arguments": {"a": large}}, "signature": large}
+    message = {"content": "x", "tool_calls": [called], "annotations": [{"at": large}]}
+    chain.provider.plays.append(whole({"choices": [{"message": message, "finish_reason": "tool_calls"}]}))
+    answer = await chain.client.chat.completions.create(
+        model="m", messages=asked, tools=tools, response_format=form, extra_body=more
+    )
+    assert chain.asked["tools"] == tools
+    assert chain.asked["response_format"] == form
+    assert chain.asked["messages"] == asked
+    assert {name: chain.asked[name] for name in more} == more
+    told: Any = answer.choices[0].message.model_dump()
+    assert told["annotations"][0]["at"] == large
+    assert told["tool_calls"][0]["signature"] == large
+    assert told["tool_calls"][0]["function"]["arguments"] == f'{{"a": {large}}}'
+
+
+async def test_a_bias_that_no_number_holds_is_refused_by_its_name(chain: Chain) -> None:
+    library = await imported("openai")
+    with pytest.raises(library.BadRequestError) as caught:
+        await chain.client.chat.completions.create(model="m", messages=ASK, logit_bias={"7": 2**53 + 1})
+    assert caught.value.param == "logit_bias"
+
+
 async def test_messages_go_through_as_they_are(chain: Chain) -> None:
     messages: list[Any] = [
         {"role": "developer", "content": "Be brief."},

@@ -6,25 +6,25 @@ import math
 from typing import Any
 
 import pytest
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
 from services.kit.errors import InvalidArgument
-from services.llm.messages import chat_request, restored
+from services.kit.structs import members_of
+from services.llm.messages import chat_request, ordered
 from tiku.llm.v1 import llm_pb2 as pb
 
 
 def _through_struct(schema: dict[str, Any]) -> dict[str, object]:
     struct = Struct()
     struct.update(schema)
-    return restored(MessageToDict(struct))
+    return ordered(members_of(struct))
 
 
 def test_whole_numbers_are_whole_again() -> None:
     schema: dict[str, object] = {"type": "array", "minItems": 3, "items": {"type": "number", "multipleOf": 0.5}}
-    restored_schema = _through_struct(schema)
-    assert restored_schema == schema
-    assert isinstance(restored_schema["minItems"], int)
+    schema_again = _through_struct(schema)
+    assert schema_again == schema
+    assert isinstance(schema_again["minItems"], int)
 
 
 def test_properties_follow_required_at_every_depth() -> None:

@@ -692,7 +692,10 @@ Global___TokenBias: _TypeAlias = TokenBias  # noqa: Y015
 
 @_typing.final
 class ChatOptions(_message.Message):
-    """ChatOptions shape an answer; what is not set is the provider's default."""
+    """ChatOptions shape an answer; what is not set is the provider's default. A Struct, here and in what follows a message,
+    holds numbers as doubles: a whole number that none of them is, beyond 2^53, stands as an object of one member with its
+    digits, `{"@integer": "9007199254740993"}`, in both directions.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
