@@ -12,6 +12,13 @@ from services.kit.errors import FieldViolation
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
+_CODES = {
+    "CONTEXT_TOO_LONG": "context_length_exceeded",
+    "CONTENT_FILTERED": "content_filter",
+    "PROVIDER_RATE_LIMITED": "rate_limit_exceeded",
+}
+"""OpenAI's own codes, by which clients know what to do; all others are our reasons in small letters."""
+
 
 def refused(param: str, rule: str, *, code: str = "invalid_value") -> ProblemError:
     """Return the failure of a request whose parameter breaks a rule."""
@@ -27,15 +34,17 @@ def error_body(problem: ProblemError) -> dict[str, Any]:
     """Return a failure as the members of OpenAI's error object."""
     kind = _TYPES.get(problem.status, "invalid_request_error" if problem.status < 500 else "server_error")
     message = problem.detail
-    if problem.errors and problem.errors[0].description not in message:
+    if problem.errors:
         first = problem.errors[0]
-        message = f"{message} {_parameter(first.field)}: {first.description}"
+        message = message.replace(first.field, _parameter(first.field))
+        if first.description not in message:
+            message = f"{message} {_parameter(first.field)}: {first.description}"
     return {
         "error": {
             "message": message,
             "type": kind,
             "param": _parameter(problem.errors[0].field) if problem.errors else None,
-            "code": problem.reason.lower(),
+            "code": _CODES.get(problem.reason, problem.reason.lower()),
             **({"metadata": problem.metadata} if problem.metadata else {}),
         }
     }

@@ -475,13 +475,30 @@ async def test_a_stream_that_has_to_match_ends_well_or_with_an_error(chain: Chai
         await ask()
 
 
-async def test_errors_of_providers_say_what_happened(chain: Chain) -> None:
+@pytest.mark.parametrize(
+    ("status", "words", "code"),
+    [
+        (402, "Insufficient Balance", "provider_out_of_credit"),
+        (400, "This model's maximum context length is 9 tokens.", "context_length_exceeded"),
+        (400, "content_filter: the response was filtered", "content_filter"),
+    ],
+)
+async def test_errors_of_providers_say_what_happened(chain: Chain, status: int, words: str, code: str) -> None:
     import openai  # The client has it already.
 
-    chain.provider.plays.append(Play(status=402, pieces=[b'{"error": {"message": "Insufficient Balance"}}']))
+    chain.provider.plays.append(Play(status=status, pieces=[dumped({"error": {"message": words}})]))
     with pytest.raises(openai.BadRequestError) as caught:
         await chain.client.chat.completions.create(model="m", messages=ASK)
-    assert caught.value.code == "provider_out_of_credit"
+    assert caught.value.code == code
+
+
+async def test_a_message_names_what_the_caller_sent(chain: Chain) -> None:
+    library = await imported("openai")
+    with pytest.raises(library.BadRequestError) as caught:
+        await chain.client.chat.completions.create(model="m", messages=ASK, temperature=9)
+    assert caught.value.param == "temperature"
+    assert "temperature must be" in caught.value.message
+    assert "options" not in caught.value.message
 
 
 # No text twice: the service keeps vectors.
