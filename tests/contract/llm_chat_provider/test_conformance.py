@@ -122,6 +122,12 @@ STREAMS: dict[str, tuple[Play, Said | str]] = {
     "[DONE] with a space": (Play(pieces=[PLAIN.replace(b"[DONE]", b"[DONE] ")]), HI),
     "[DONE] without a blank line": (Play(pieces=[PLAIN.removesuffix(b"\n\n")]), HI),
     "events behind [DONE]": (Play(pieces=[PLAIN, b"data: " + dumped(text("!")) + b"\n\n"]), HI),
+    "[DONE] in small letters": (Play(pieces=[PLAIN.replace(b"[DONE]", b"[done]")]), HI),
+    "[DONE] twice": (Play(pieces=[PLAIN, b"data: [DONE]\n\n"]), HI),
+    "[DONE] without data:": (Play(pieces=[PLAIN.replace(b"data: [DONE]", b"[DONE]")]), HI),
+    "finish_reason and cut": (replace(sse(*TWO, END, done=False), cut=True), HI),
+    "[DONE] and cut": (replace(sse(*TWO, END), cut=True), HI),
+    "finishReason in Gemini's form": (sse(*TWO, {"choices": [{"delta": {}, "finishReason": "STOP"}]}, done=False), HI),
     "neither": (sse(*TWO, done=False), "PROVIDER_UNAVAILABLE"),
     "cut in an event": (Play(pieces=[PLAIN[:90]], cut=True), "PROVIDER_UNAVAILABLE"),
     "cut before anything": (Play(cut=True), "PROVIDER_UNAVAILABLE"),
@@ -181,6 +187,8 @@ STREAMS: dict[str, tuple[Play, Said | str]] = {
     "<think> within a text": (sse(text("Say <think>x</think>"), END), Said("Say <think>x</think>")),
     "a text that begins like <think>": (sse(text("<thi"), text("s> is"), END), Said("<this> is")),
     "nothing but blanks": (sse(text(" \n"), END), Said(" \n")),
+    "reasoning_text": (sse(chunk({"reasoning_text": "hm"}), *TWO, END), replace(HI, reasoning="hm")),
+    "thinking": (sse(chunk({"thinking": "hm"}), *TWO, END), replace(HI, reasoning="hm")),
     # Usage.
     "usage in an event of its own": (sse(*TWO, END, {"choices": [], "usage": USAGE}), replace(HI, usage=(3, 2))),
     "usage with the end": (sse(*TWO, chunk({}, "stop", usage=USAGE)), replace(HI, usage=(3, 2))),
@@ -204,6 +212,11 @@ STREAMS: dict[str, tuple[Play, Said | str]] = {
         replace(HI, usage=(3, 2)),
     ),
     "usage in the choice": (sse(*TWO, chunk({}, "stop", choice={"usage": USAGE})), replace(HI, usage=(3, 2))),
+    "usage beyond all bounds": (
+        sse(*TWO, END | {"usage": {"prompt_tokens": 10**30, "completion_tokens": 2}}),
+        replace(HI, usage=(0, 2)),
+    ),
+    "usage first": (sse({"choices": [], "usage": USAGE}, *TWO, END), replace(HI, usage=(3, 2))),
     "usage in x_groq": (sse(*TWO, END | {"x_groq": {"usage": USAGE}}), replace(HI, usage=(3, 2))),
     "usage in timings": (sse(*TWO, END | {"timings": {"prompt_n": 3, "predicted_n": 2}}), replace(HI, usage=(3, 2))),
     "usage by other names": (
@@ -338,6 +351,82 @@ STREAMS: dict[str, tuple[Play, Said | str]] = {
         ),
         BOTH,
     ),
+    "a tool call with another id in every fragment": (
+        sse(
+            calls(call("weather", "", index=0, id="a")),
+            calls(call("", '{"in": ', index=0, id="b")),
+            calls(call(None, '"北京"}', index=0, id="c")),
+            chunk({}, "tool_calls"),
+        ),
+        WEATHER,
+    ),
+    "a tool call whose arguments come whole once more": (
+        sse(
+            calls(call("weather", '{"in": ', index=0, id="a")),
+            calls(call(None, '"北京"}', index=0)),
+            calls(call("weather", '{"in": "北京"}', index=0, id="a")),
+            calls(call("weather", json.dumps('{"in": "北京"}'), index=0, id="a")),
+            chunk({}, "tool_calls"),
+        ),
+        WEATHER,
+    ),
+    "a tool call that has an empty object first": (
+        sse(
+            calls(call("weather", "{}", index=0, id="a")),
+            calls(call(None, '{"in": "北京"}', index=0)),
+            chunk({}, "tool_calls"),
+        ),
+        WEATHER,
+    ),
+    "a tool call whose arguments are JSON in a text": (
+        sse(calls(call("weather", json.dumps('{"in": "北京"}'), index=0)), chunk({}, "tool_calls")),
+        WEATHER,
+    ),
+    "a tool call with parameters": (
+        sse(
+            calls({"index": 0, "id": "a", "function": {"name": "weather", "parameters": {"in": "北京"}}}),
+            chunk({}, "tool_calls"),
+        ),
+        WEATHER,
+    ),
+    "a tool call without function": (
+        sse(
+            calls({"index": 0, "id": "a", "name": "weather", "arguments": '{"in": "北京"}'}),
+            chunk({}, "tool_calls"),
+        ),
+        WEATHER,
+    ),
+    "a tool call and no end": (
+        sse(calls(call("weather", '{"in": "北京"}', index=0, id="a")), done=False),
+        WEATHER,
+    ),
+    "a tool call and [DONE] alone": (sse(calls(call("weather", '{"in": "北京"}', index=0, id="a"))), WEATHER),
+    "a tool call that is cut": (
+        sse(calls(call("weather", '{"in": "北', index=0, id="a")), done=False),
+        "PROVIDER_UNAVAILABLE",
+    ),
+    "a text that is an object within arguments": (
+        sse(
+            calls(call("weather", '{"in": ', index=0, id="a")),
+            calls(call(None, '"{}"', index=0)),
+            calls(call(None, "}")),
+            END,
+        ),
+        Said(reason=STOP, calls=(("weather", '{"in": "{}"}'),)),
+    ),
+    "two tool calls from index 1": (
+        sse(
+            calls(call("a", '{"x": 1}', index=1, id="1")),
+            calls(call("b", '{"y": 2}', index=2, id="2")),
+            chunk({}, "tool_calls"),
+        ),
+        BOTH,
+    ),
+    "tool_calls empty": (sse(chunk({"content": "Hi there", "tool_calls": []}), END), HI),
+    "tool_calls an object": (
+        sse(chunk({"tool_calls": call("weather", '{"in": "北京"}', id="1")}), chunk({}, "tool_calls")),
+        WEATHER,
+    ),
     "a tool call that is no object": (sse(calls("weather"), END), "PROVIDER_BAD_RESPONSE"),
     # Bytes.
     "comments and keep-alives": (
@@ -370,6 +459,23 @@ STREAMS: dict[str, tuple[Play, Said | str]] = {
         HI,
     ),
     "no blank line between events": (Play(pieces=[PLAIN.replace(b"\n\n", b"\n")]), HI),
+    "two objects in one event": (
+        Play(pieces=[b"data: " + b"".join(map(dumped, (*TWO, END))) + b"\n\ndata: [DONE]\n\n"]),
+        HI,
+    ),
+    "two events in one line": (
+        Play(pieces=[b"".join(b"data: " + dumped(event) for event in (*TWO, END)) + b"\n\ndata: [DONE]\n\n"]),
+        HI,
+    ),
+    "words that only keep the connection": (Play(pieces=[b"data: ping\n\n", b"retry: 1000\n\n", PLAIN]), HI),
+    "lines of JSON without data:": (Play(pieces=[dumped(event) + b"\n" for event in (*TWO, END)]), HI),
+    "gzip in pieces": (
+        Play(
+            pieces=[gzip.compress(PLAIN)[at : at + 20] for at in range(0, len(gzip.compress(PLAIN)), 20)],
+            headers={"Content-Encoding": "gzip"},
+        ),
+        HI,
+    ),
     "event, id and retry": (
         Play(pieces=[PLAIN.replace(b"data: ", b"event: message\nid: 7\nretry: 10\ndata: ")]),
         HI,
@@ -409,6 +515,18 @@ STREAMS: dict[str, tuple[Play, Said | str]] = {
         "PROVIDER_OUT_OF_CREDIT",
     ),
     "an error in JSON for a stream": (whole({"error": {"message": "no", "code": 503}}), "PROVIDER_UNAVAILABLE"),
+    "an error in Gemini's form": (
+        whole([{"error": {"code": 503, "message": "The model is overloaded", "status": "UNAVAILABLE"}}]),
+        "PROVIDER_UNAVAILABLE",
+    ),
+    "an error in Anthropic's form": (
+        sse({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
+        "PROVIDER_UNAVAILABLE",
+    ),
+    "an error with choices": (
+        sse({"error": {"message": "Provider returned error", "code": 429}, "choices": []}),
+        "PROVIDER_RATE_LIMITED",
+    ),
     "error null": (sse(*(event | {"error": None} for event in (*TWO, END))), HI),
 }
 
@@ -444,6 +562,27 @@ WHOLES: dict[str, tuple[Play, Said | str]] = {
         whole(answer({"tool_calls": [call("a", {"x": 1}), call("b", {"y": 2})]}, "tool_calls")),
         BOTH,
     ),
+    "a tool call whose arguments are JSON in a text": (
+        whole(answer({"tool_calls": [call("weather", json.dumps('{"in": "北京"}'), id="1")]}, "tool_calls")),
+        WEATHER,
+    ),
+    "a message in the place of delta": (
+        whole({"choices": [{"delta": {"content": "Hi there"}, "finish_reason": "stop"}]}),
+        HI,
+    ),
+    "thinking blocks": (
+        whole(answer({"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Hi there"}]})),
+        replace(HI, reasoning="hm"),
+    ),
+    "a refusal among parts": (
+        whole(answer({"content": [{"type": "refusal", "refusal": "I cannot."}]})),
+        Said(refusal="I cannot."),
+    ),
+    "lines of JSON": (whole(b"\n".join(map(dumped, (*TWO, END)))), HI),
+    "an error in Gemini's form": (
+        whole([{"error": {"code": 429, "message": "quota exceeded"}}], 429),
+        "PROVIDER_RATE_LIMITED",
+    ),
     "tool_calls null": (whole(answer({"content": "Hi there", "tool_calls": None})), HI),
     "the form before tools": (
         whole(answer({"function_call": {"name": "weather", "arguments": '{"in": "北京"}'}}, "function_call")),
@@ -458,6 +597,8 @@ WHOLES: dict[str, tuple[Play, Said | str]] = {
     "status 201": (whole(answer({"content": "Hi there"}), 201), HI),
     "choices empty": (whole({"choices": []}), "PROVIDER_BAD_RESPONSE"),
     "an error in 200": (whole({"error": {"message": "quota", "code": "insufficient_quota"}}), "PROVIDER_OUT_OF_CREDIT"),
+    "status 202": (whole(answer({"content": "Hi there"}), 202), HI),
+    "status 204": (Play(status=204, headers={"Content-Length": "0"}), "PROVIDER_BAD_RESPONSE"),
     "cut": (Play(pieces=[dumped(answer({"content": "Hi"}))[:30]], cut=True), "PROVIDER_UNAVAILABLE"),
     "silence": (Play(pieces=[b"{"], hang=True), "PROVIDER_TIMEOUT"),
     # Errors.
@@ -482,6 +623,9 @@ WHOLES: dict[str, tuple[Play, Said | str]] = {
         "PROVIDER_OUT_OF_CREDIT",
     ),
     "498": (error(498), "PROVIDER_UNAVAILABLE"),
+    "413 in HTML": (whole(b"<html>Request Entity Too Large", 413), "CONTEXT_TOO_LONG"),
+    "429 in HTML": (whole(b"<html>slow down", 429), "PROVIDER_RATE_LIMITED"),
+    "451": (error(451, "unavailable for legal reasons"), "PROVIDER_FORBIDDEN"),
     "502 in HTML": (whole(b"<html>Bad Gateway</html>", 502), "PROVIDER_UNAVAILABLE"),
     "529": (error(529, "Overloaded"), "PROVIDER_UNAVAILABLE"),
     "404 in HTML": (whole(b"<html>404</html>", 404), "PROVIDER_BAD_RESPONSE"),
@@ -597,6 +741,55 @@ REFUSED: dict[str, tuple[ChatRequest, str, list[dict[str, Any]], dict[str, Any],
         {"seed"},
     ),
     "user": (replace(ASK, more={"user": "u"}), "property 'user' is unsupported", [{}], {}, {"user"}),
+    "temperature beside thinking": (
+        replace(ASK, temperature=0.3),
+        "`temperature` may only be set to 1 when thinking is enabled.",
+        [{}],
+        {},
+        {"temperature"},
+    ),
+    "temperature of one value": (
+        replace(ASK, temperature=0.3),
+        "invalid temperature: only 1 is allowed for this model",
+        [{}],
+        {},
+        {"temperature"},
+    ),
+    "top_k": (replace(ASK, more={"top_k": 3}), 'Unknown name "top_k": Cannot find field.', [{}], {}, {"top_k"}),
+    "verbosity": (
+        replace(ASK, more={"verbosity": "low"}),
+        "Unsupported parameter: 'verbosity'",
+        [{}],
+        {},
+        {"verbosity"},
+    ),
+    "strict tools": (
+        replace(ASK, tools=[{"type": "function", "function": {"name": "f", "strict": True}}]),
+        "tools.0.custom.strict: Extra inputs are not permitted",
+        [{}],
+        {"tools": [{"type": "function", "function": {"name": "f"}}]},
+        set(),
+    ),
+    "system": (
+        replace(ASK, messages=(ChatMessage(Role.SYSTEM, "Be brief."), *ASK.messages)),
+        "System role not supported",
+        [{}],
+        {"messages": [{"role": "user", "content": "Be brief.\n\nWhat is it?"}]},
+        set(),
+    ),
+    "what was thought": (
+        replace(ASK, messages=(*ASK.messages, ChatMessage(Role.ASSISTANT, "It.", reasoning="hm"), *ASK.messages)),
+        '[{"type":"extra_forbidden","loc":["body","messages",1,"assistant","reasoning_content"],"msg":"Extra inputs"}]',
+        [{}],
+        {
+            "messages": [
+                {"role": "user", "content": "What is it?"},
+                {"role": "assistant", "content": "It."},
+                {"role": "user", "content": "What is it?"},
+            ]
+        },
+        set(),
+    ),
     "json_schema": (
         replace(ASK, output=OutputSchema("x", SCHEMA)),
         "This response_format type is unavailable now",

@@ -17,7 +17,8 @@ logger = logging.getLogger(__name__)
 _REFUSED = re.compile(
     r"unsupported|not (be )?(supported|permitted|allowed|available|recognized|compatible|implemented)|n't support"
     r"|does(n't| not) (support|accept|allow)|unavailable|unknown|unrecognized|unexpected|extra (inputs|fields)"
-    r"|extra_forbidden|invalid (parameter|param|argument|field)|deprecated|only (the )?default|no longer|不支持",
+    r"|extra_forbidden|invalid (parameter|param|argument|field)|deprecated|only (the )?default|no longer|不支持"
+    r"|only be set|only \S+ is allowed|not enabled|both be|cannot find",
     re.IGNORECASE,
 )
 """Words that refuse a parameter as such; a value that is too large is the caller's to mend."""
@@ -67,11 +68,55 @@ def _developer_as_system(body: Body) -> Body:
     }
 
 
+def _without_system(body: Body) -> Body:
+    """Return a request whose instructions stand before the first words of the user."""
+    told = [message for message in body["messages"] if message.get("role") in ("system", "developer")]
+    others = [message for message in body["messages"] if message not in told]
+    first = next((place for place, message in enumerate(others) if message.get("role") == "user"), None)
+    words = [part for message in told for part in _parts(message["content"])]
+    if first is None:
+        return body | {"messages": [{"role": "user", "content": _content(words)}, *others]}
+    asked = others[first]
+    others[first] = {**asked, "content": _content([*words, *_parts(asked["content"])])}
+    return body | {"messages": others}
+
+
+def _parts(content: Any) -> list[Any]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())
+
+
+def _content(parts: list[Any]) -> Any:
+    """Return parts as a content; as one text where they are texts, which every provider takes."""
+    if all(isinstance(part, Mapping) and part.keys() == {"type", "text"} for part in parts):
+        return "\n\n".join(part["text"] for part in parts)
+    return parts
+
+
+def _without_thoughts(body: Body) -> Body:
+    """Return a request whose earlier answers are told without what the model thought."""
+    told = [{name: value for name, value in one.items() if name != "reasoning_content"} for one in body["messages"]]
+    return body | {"messages": told}
+
+
+def _loose_tools(body: Body) -> Body:
+    """Return a request that does not say whether arguments have to match exactly."""
+    tools = []
+    for tool in body["tools"]:
+        function = tool.get("function")
+        if isinstance(function, Mapping):
+            tool = {**tool, "function": {name: value for name, value in function.items() if name != "strict"}}
+        tools.append(tool)
+    return body | {"tools": tools}
+
+
 _STEPS: Mapping[str, Callable[[Body], Body]] = {
     "max_tokens": _renamed,
     "json_schema": _object,
     "json_object": _words_alone,
     "developer": _developer_as_system,
+    "system": _without_system,
+    "reasoning_content": _without_thoughts,
+    "strict": _loose_tools,
     **{
         name: _without(name)
         for name in (
@@ -80,8 +125,12 @@ _STEPS: Mapping[str, Callable[[Body], Body]] = {
             "seed",
             "presence_penalty",
             "frequency_penalty",
+            "top_k",
+            "min_p",
             "parallel_tool_calls",
             "reasoning_effort",
+            "verbosity",
+            "prediction",
             "stream_options",
             "user",
             "metadata",
@@ -133,8 +182,15 @@ def _refusable(body: Body) -> dict[str, re.Pattern[str]]:
     kind = (body.get("response_format") or {}).get("type")
     if kind in ("json_schema", "json_object"):
         names[kind] = _word(f"response_format|{kind}|structured[ _]outputs?")
-    if any(message.get("role") == "developer" for message in body["messages"]):
+    roles = {message.get("role") for message in body["messages"]}
+    if "developer" in roles:
         names["developer"] = _word("developer")
+    elif "system" in roles:
+        names["system"] = _word("(system|developer) (role|message|prompt|instruction)s?|role.{0,20}system")
+    if any("reasoning_content" in message for message in body["messages"]):
+        names["reasoning_content"] = _word("reasoning_content")
+    if any("strict" in (tool.get("function") or {}) for tool in body.get("tools", ())):
+        names["strict"] = _word("strict")
     return names
 
 

@@ -58,6 +58,7 @@ _STATUS_IN_WORDS = (
     (re.compile(r"rate limit|too many requests", re.IGNORECASE), 429),
     (re.compile(r"context (length|size|window)", re.IGNORECASE), 400),
 )
+_MOST = 2**53
 _BESIDE = ("annotations", "audio", "reasoning_details", "images")
 _OPEN, _CLOSE = "<think>", "</think>"
 
@@ -85,9 +86,10 @@ def plain_text_of(chat: WireChat) -> str:
     delta, content = choice.delta, choice.delta and choice.delta.content
     if delta is None or type(content) is not str or choice.index or chat.eval_count:
         return ""
-    more = choice.finish_reason or choice.logprobs or choice.usage or choice.error or delta.reasoning_content
+    more = choice.finish_reason or choice.logprobs or choice.usage or choice.error or choice.finish_in_camels
     more = more or delta.reasoning or delta.refusal or delta.tool_calls or delta.function_call or delta.annotations
-    return "" if more or delta.audio or delta.reasoning_details or delta.images else content
+    more = more or delta.audio or delta.reasoning_details or delta.images or delta.reasoning_content
+    return "" if more or delta.reasoning_text or delta.thinking else content
 
 
 class AnswerReader:
@@ -135,13 +137,17 @@ class AnswerReader:
         for choice in self._choices:
             yield from choice.close()
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether the provider said how each answer ended: what is lost behind it changes none of them."""
+        return all(choice.reason for choice in self._choices)
+
     def finish(self) -> ChatFinish | None:
         """Return the end of the answer; None where the stream ended before it."""
-        first, *others = (choice.reason for choice in self._choices)
-        if first is None and not self._ended:
+        if self._choices[0].reason is None and not self._ended and not self._choices[0].calls.are_whole:
             return None
-        reasons = [reason or FinishReason.UNKNOWN for reason in others]
-        return ChatFinish(first or FinishReason.UNKNOWN, self._usage, tuple(reasons), reading=self._reading)
+        first, *others = (choice.reason or choice.reason_unsaid for choice in self._choices)
+        return ChatFinish(first, self._usage, tuple(others), reading=self._reading)
 
 
 @dataclass(slots=True)
@@ -157,7 +163,12 @@ class _Choice:
     @property
     def reason(self) -> FinishReason | None:
         """Why the model stopped; a word that nobody defined, behind tool calls, stands for these."""
-        return FinishReason.TOOL_CALLS if self._reason is FinishReason.UNKNOWN and self.calls.any else self._reason
+        return self.reason_unsaid if self._reason is FinishReason.UNKNOWN else self._reason
+
+    @property
+    def reason_unsaid(self) -> FinishReason:
+        """Why the model stopped where its provider does not say it."""
+        return FinishReason.TOOL_CALLS if self.calls.any else FinishReason.UNKNOWN
 
     def feed(self, choice: WireChoice) -> Iterator[TextDelta]:
         delta = choice.delta or (None if self._said else choice.message)
@@ -166,7 +177,7 @@ class _Choice:
         if delta is not None and (piece := self._piece(delta, choice.logprobs)) is not None:
             self._said = True
             yield piece
-        self._reason = reason_of(choice.finish_reason) or self._reason
+        self._reason = reason_of(choice.finish_reason or choice.finish_in_camels) or self._reason
 
     def _piece(self, delta: WireMessage, logprobs: Any) -> TextDelta | None:
         text, reasoning, refusal = contents_of(delta)
@@ -262,6 +273,15 @@ class _Call:
             return False
         return True
 
+    def rest_of(self, said: str) -> str:
+        """Return what a piece adds to the arguments, which some providers say whole once more at the end."""
+        if not self.arguments:
+            # An empty object stands where the arguments are still to come; where none do, it is said at the end.
+            return "" if said == "{}" else _arguments(said)
+        if self.arguments.startswith("{") and _arguments(said) == self.arguments and self.whole:
+            return ""
+        return said
+
 
 @dataclass(frozen=True, slots=True)
 class _Fragment:
@@ -280,13 +300,16 @@ class _Fragment:
             raise UnreadableAnswerError("a tool call that is no object")
         custom = given.get("type") == "custom" or isinstance(given.get("custom"), dict)
         called = given.get("custom" if custom else "function")
-        called = called if isinstance(called, dict) else {}
+        known: tuple[str, ...] = ("index", "id", "type", "function", "custom")
+        if not isinstance(called, dict):
+            # Some say name and arguments beside the id.
+            called, known = given, (*known, "name", "arguments", "parameters")
         arguments = called.get("input" if custom else "arguments")
         if arguments is None:
-            arguments = ""
-        elif not isinstance(arguments, str):
+            arguments = called.get("parameters") or ""
+        if not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
-        extra = {key: given[key] for key in given if key not in ("index", "id", "type", "function", "custom")}
+        extra = {key: given[key] for key in given if key not in known}
         extra = {key: value for key, value in extra.items() if value is not None}
         return cls(
             _number(given.get("index")),
@@ -296,6 +319,17 @@ class _Fragment:
             custom,
             extra or None,
         )
+
+
+def _arguments(said: str) -> str:
+    """Return the arguments that a provider gives from their beginning: some write them as JSON within a text."""
+    if not said.startswith('"'):
+        return said
+    try:
+        within = json.loads(said)
+        return within if isinstance(json.loads(within), dict) else said
+    except (TypeError, ValueError):
+        return said
 
 
 class ToolCallJoiner:
@@ -313,6 +347,11 @@ class ToolCallJoiner:
     def any(self) -> bool:
         """Whether there is a call."""
         return bool(self._calls)
+
+    @property
+    def are_whole(self) -> bool:
+        """Whether there are calls, and nothing is missing of any."""
+        return self.any and all(call.whole and call.name for call in self._calls)
 
     def feed(self, fragments: Iterable[Any]) -> tuple[ToolCall, ...]:
         """Return what fragments add to which call."""
@@ -337,8 +376,9 @@ class ToolCallJoiner:
             self._by_id[piece.id] = call
         if piece.index is not None:
             self._by_index[piece.index] = call
-        call.arguments += piece.arguments
-        return ToolCall(told, name, piece.arguments, call.custom, call.index, piece.extra)
+        added = piece.arguments if call.custom else call.rest_of(piece.arguments)
+        call.arguments += added
+        return ToolCall(told, name, added, call.custom, call.index, piece.extra)
 
     def _continued(self, piece: _Fragment) -> _Call | None:
         """Return the call that a fragment goes on with; None where it begins one."""
@@ -346,10 +386,11 @@ class ToolCallJoiner:
             return self._by_id[piece.id]
         last = self._calls[-1] if self._calls else None
         at_index = None if piece.index is None else self._by_index.get(piece.index)
+        if piece.id and at_index is not None and not (piece.name and at_index.name):
+            # Some give each fragment an id of its own; what is whole is not gone on with.
+            return None if at_index in self._by_id.values() and (at_index.whole or not at_index.name) else at_index
         if piece.id:
-            # A known index with another id begins a call, unless the call there was never given one.
-            named = at_index is not None and at_index not in self._by_id.values()
-            return at_index if named and not (piece.name and at_index and at_index.name) else None
+            return None
         call = at_index
         if call is None and (piece.index is None or not piece.name):
             call = last
@@ -392,9 +433,9 @@ def _whole(choice: WireChoice) -> Completion | None:
     calls = []
     for index, given in enumerate(calls_in(message)):
         piece = _Fragment.of(given)
-        arguments = piece.arguments or ("" if piece.custom else "{}")
+        arguments = piece.arguments if piece.custom else _arguments(piece.arguments) or "{}"
         calls.append(ToolCall(piece.id or new_call_id(), piece.name, arguments, piece.custom, index, piece.extra))
-    reason = reason_of(choice.finish_reason) or FinishReason.UNKNOWN
+    reason = reason_of(choice.finish_reason or choice.finish_in_camels) or FinishReason.UNKNOWN
     return Completion(
         "".join(said for _, said in pieces),
         FinishReason.TOOL_CALLS if calls and reason is FinishReason.UNKNOWN else reason,
@@ -444,7 +485,7 @@ def _joined(pieces: list[ChatDelta], reason: FinishReason) -> Completion:
 
 def contents_of(message: WireMessage) -> tuple[str, str, str]:
     """Return text, reasoning and refusal of a message or the delta of one."""
-    reasoning = message.reasoning_content or message.reasoning
+    reasoning = message.reasoning_content or message.reasoning or message.reasoning_text or message.thinking
     reasoning = reasoning if isinstance(reasoning, str) else ""
     refusal = message.refusal if isinstance(message.refusal, str) else ""
     content = message.content
@@ -583,12 +624,12 @@ def _at_most(all_of_them: int, part: int | None) -> int | None:
 
 
 def _number(given: Any) -> int | None:
-    """Return a count that is not negative, also where it comes as a text."""
+    """Return a count that is neither negative nor beyond all that a call can have, also where it comes as a text."""
     try:
         number = int(given)
     except (TypeError, ValueError, OverflowError):
         return None
-    return number if number >= 0 else None
+    return number if 0 <= number < _MOST else None
 
 
 def raise_error_in(chat: WireChat) -> None:

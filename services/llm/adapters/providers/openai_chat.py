@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -78,7 +79,7 @@ class OpenAiChat(ABC):
             try:
                 async with self._post(body, _left(deadline)) as pieces:
                     stream = _Stream(prompt.n)
-                    async for piece in pieces:
+                    while (piece := await _next(pieces, stream)) is not None:
                         for delta in stream.feed(piece):
                             begun = True
                             yield delta
@@ -110,7 +111,9 @@ class OpenAiChat(ABC):
         """Return the answer in a whole body, also where a provider streams unasked."""
         data = data.removeprefix(_BOM).lstrip(_SPACE)
         if not data.startswith((b"data:", b"event:", b":", b"id:")):
-            return completion_of(wire.decode_chat(data), n)
+            chats = wire.decode_chats(data)
+            if len(chats) == 1:
+                return completion_of(chats[0], n)
         stream = _Stream(n)
         deltas = [*stream.feed(data), *stream.close()]
         finish = stream.finish()
@@ -193,9 +196,21 @@ class _Stream:
             yield from self._reader.close()
             self._finish = self._reader.finish()
         elif head := self._head.removeprefix(_BOM).strip(_SPACE):
-            completion = completion_of(wire.decode_chat(head), self._n)
-            yield from completion.deltas()
-            self._finish = completion.finish()
+            chats = wire.decode_chats(head)
+            if len(chats) == 1:
+                completion = completion_of(chats[0], self._n)
+                yield from completion.deltas()
+                self._finish = completion.finish()
+                return
+            for chat in chats:
+                yield from self._reader.feed(chat)
+            yield from self._reader.close()
+            self._finish = self._reader.finish()
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the provider said how the answers ended."""
+        return self._reader.is_ended
 
     def finish(self) -> ChatFinish | None:
         """Return the end of the answer; None where the body ended before it."""
@@ -205,13 +220,14 @@ class _Stream:
         """Return what an event holds; note where it says that the provider is done."""
         data = event.data
         if data.startswith(b"{"):
-            return _chats(data)
+            return wire.decode_chats(data)
         data = data.strip()
-        if data.strip(b'"') == b"[DONE]":
+        if data.strip(b'"').upper() == b"[DONE]":
             self.done = True
             self._reader.done()
             return []
-        return _chats(data) if data and data != b"null" else []
+        # Words, such as "ping", only keep the connection alive.
+        return wire.decode_chats(data) if data.startswith((b"{", b"[")) else []
 
     def _added(self, event: Event, chats: list[wire.WireChat]) -> Iterator[TextDelta]:
         for chat in chats:
@@ -228,25 +244,22 @@ def _together(texts: list[str]) -> Iterator[TextDelta]:
         texts.clear()
 
 
-def _chats(data: bytes) -> list[wire.WireChat]:
-    """Return what an event holds: some providers leave out the blank line between two."""
+async def _next(pieces: AsyncIterator[bytes], stream: _Stream) -> bytes | None:
+    """Return the next piece of a body, None at its end; where it breaks off behind all answers, nothing is missing."""
     try:
-        return [wire.decode_chat(data)]
-    except ValueError:
-        lines = [line for line in data.split(b"\n") if line.strip() not in (b"", b"[DONE]")]
-        if len(lines) < 2 and not data.endswith(b"[DONE]"):
-            raise
-        return [wire.decode_chat(line) for line in lines]
+        return await anext(pieces, None)
+    except Exception:
+        if stream.is_ended:
+            return None
+        raise
 
 
 async def _drain(pieces: AsyncIterator[bytes]) -> None:
     """Read the few bytes after the last event, so that the connection can serve the next call."""
-    try:
+    with contextlib.suppress(Exception):  # All that was to be said is.
         async with asyncio.timeout(_DRAIN_SECONDS):
             async for _ in pieces:
                 pass
-    except TimeoutError:
-        pass
 
 
 def _left(deadline: float) -> float:

@@ -40,7 +40,7 @@ class OpenAiHttpProvider(OpenAiChat):
         trace = tracing.traceparent() if tracing.on() else ""
         try:
             async with self._connections.post(PATH, _encode(body), timeout, trace) as answer:
-                if answer.status not in (200, 201):
+                if not 200 <= answer.status < 300:
                     raise FailedAnswerError(answer.status, await answer.read_told(MAX_ERROR_BYTES), answer.headers)
                 yield Body(answer, is_stream=bool(body.get("stream")))
         except TimeoutError as error:

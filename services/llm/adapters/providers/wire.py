@@ -22,6 +22,8 @@ class WireMessage(msgspec.Struct, gc=False):
     content: Any = None
     reasoning_content: Any = None
     reasoning: Any = None
+    reasoning_text: Any = None
+    thinking: Any = None
     refusal: Any = None
     tool_calls: Any = None
     function_call: Any = None
@@ -39,6 +41,7 @@ class WireChoice(msgspec.Struct, gc=False):
     delta: WireMessage | None = None
     text: Any = None
     finish_reason: Any = None
+    finish_in_camels: Any = msgspec.field(default=None, name="finishReason")
     logprobs: Any = None
     usage: Any = None
     error: Any = None
@@ -83,6 +86,37 @@ def decode_chat(data: bytes) -> WireChat:
     except msgspec.DecodeError:
         loose = json.loads(_HALF_CHARACTER.sub(r"\\ufffd", data.decode()))
         return msgspec.convert(loose, WireChat, strict=False)
+
+
+_read = json.JSONDecoder().raw_decode
+_BETWEEN = re.compile(r"(?:\s|data:|\[DONE\])*", re.IGNORECASE)
+
+
+def decode_chats(data: bytes) -> list[WireChat]:
+    """Return what a provider sent together: some leave out what parts events, or send a list of them.
+
+    Raises:
+        ValueError: it is no JSON, or something other than chats.
+    """
+    try:
+        return [decode_chat(data)]
+    except ValueError:
+        text = _HALF_CHARACTER.sub(r"\\ufffd", data.decode())
+        found: list[Any] = []
+        place = len(_leading(text, 0))
+        while place < len(text):
+            value, place = _read(text, place)
+            found.extend(value if isinstance(value, list) else [value])
+            place += len(_leading(text, place))
+        if not found:
+            raise
+        return [msgspec.convert(value, WireChat, strict=False) for value in found]
+
+
+def _leading(text: str, place: int) -> str:
+    """Return what parts two values of JSON."""
+    between = _BETWEEN.match(text, place)
+    return between[0] if between else ""
 
 
 _OWN = {"model", "messages", "n", "max_tokens", "max_completion_tokens", "stream", "stream_options"}
