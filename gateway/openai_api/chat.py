@@ -54,10 +54,10 @@ class ChatCompletions:
         }
         usage_wanted = _usage_wanted(parameters)
         if p.truth(parameters, "stream"):
-            request = _request(llm_pb2.StreamChatRequest, fields)
+            request = request_of(llm_pb2.StreamChatRequest, fields)
             await self._stream(exchange, request, _Chunks(request.model, usage_wanted, old_form=old_form))
         else:
-            await self._whole(exchange, _request(llm_pb2.ChatRequest, fields), old_form=old_form)
+            await self._whole(exchange, request_of(llm_pb2.ChatRequest, fields), old_form=old_form)
 
     async def _whole(self, exchange: Exchange, request: llm_pb2.ChatRequest, *, old_form: bool) -> None:
         call = self._chat(
@@ -121,10 +121,10 @@ class _Chunks:
                 delta["content"] = piece.text
                 return self._chunk([_choice(piece.index, delta, None)])
             delta |= _delta(piece)
-            return self._chunk([_choice(piece.index, delta, None, _logprobs(piece))])
+            return self._chunk([_choice(piece.index, delta, None, logprobs_of(piece))])
         check = event.finish.schema_check
         if check.broken_rules:
-            return b"data: " + orjson.dumps(error_body(_broken(check))) + b"\n\n"
+            return b"data: " + orjson.dumps(error_body(broken(check))) + b"\n\n"
         if event.finish.model:
             self._envelope["model"] = event.finish.model
         reasons = (event.finish.finish_reason, *event.finish.more_finish_reasons)
@@ -192,7 +192,7 @@ def _whole_choice(choice: llm_pb2.ChatChoice) -> dict[str, Any]:
     return {
         "index": choice.index,
         "message": _message(choice.message),
-        "logprobs": _logprobs(choice),
+        "logprobs": logprobs_of(choice),
         "finish_reason": _FINISH_REASONS.get(choice.finish_reason, "stop"),
     }
 
@@ -214,7 +214,8 @@ def _call(call: llm_pb2.ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": kind, kind: {"name": call.name, argument: call.arguments}, **extra}
 
 
-def _logprobs(answer: llm_pb2.ChatChoice | llm_pb2.ChatDelta) -> dict[str, Any] | None:
+def logprobs_of(answer: llm_pb2.ChatChoice | llm_pb2.ChatDelta | llm_pb2.ChatResponse) -> dict[str, Any] | None:
+    """Return how likely tokens were; None where the provider does not say it."""
     if not answer.HasField("logprobs"):
         return None
     lists = {"content": answer.logprobs.content, "refusal": answer.logprobs.refusal}
@@ -238,14 +239,14 @@ def _error_event(exchange: Exchange, problem: ProblemError) -> bytes:
     return b"data: " + orjson.dumps(error_body(problem)) + b"\n\n" + _END
 
 
-def _broken(check: llm_pb2.SchemaCheck) -> ProblemError:
+def broken(check: llm_pb2.SchemaCheck) -> ProblemError:
     """Return the failure of a stream whose text does not match the schema."""
     rule = check.broken_rules[0]
     detail = f"The model's answer does not match the schema: {rule}."
     return ProblemError(400, "SCHEMA_NOT_MATCHED", detail, metadata={"rule": rule})
 
 
-def _request(kind: type[Request], fields: dict[str, Any]) -> Request:
+def request_of(kind: type[Request], fields: dict[str, Any]) -> Request:
     """Build a request; its parts are copied as bytes, of which protobuf reads 100 levels."""
     try:
         return kind(**fields)

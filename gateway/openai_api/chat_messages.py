@@ -32,10 +32,15 @@ def messages_of(parameters: Mapping[str, Any]) -> list[llm_pb2.ChatMessage]:
         raise refused("messages", "is required", code="missing_required_parameter")
     if not isinstance(given, list) or not given:
         raise refused("messages", "must be a list of at least one message")
-    return [_message(item, f"messages[{index}]") for index, item in enumerate(given)]
+    return [message_of(item, f"messages[{index}]") for index, item in enumerate(given)]
 
 
-def _message(item: Any, path: str) -> llm_pb2.ChatMessage:
+def message_of(item: Any, path: str) -> llm_pb2.ChatMessage:
+    """Return a message, which stands at `path` of the request.
+
+    Raises:
+        ProblemError: it breaks a rule.
+    """
     if not isinstance(item, dict):
         raise refused(path, "must be an object", code="invalid_type")
     role = item.get("role")

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from array import array
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from gateway.app import running as running_gateway
-from gateway.settings import GatewaySettings
-from services.kit.in_process import InProcess
-from services.kit.server import running
-from services.llm.app import build
-from services.llm.settings import LlmSettings
-from tests.fakes.raw_provider import Play, RawProvider, dumped, sse, whole
+from tests.fakes.raw_provider import Play, dumped, sse, whole
+from tests.integration.gateway.chains import WAYS, Chain, chained
 from tests.late import imported
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ASK: list[Any] = [{"role": "user", "content": "hi"}]
-NOWHERE = "127.0.0.1:9"
 WEATHER: Any = {
     "type": "function",
     "function": {
@@ -44,39 +32,11 @@ WEATHER: Any = {
 }
 
 
-@dataclass
-class Chain:
-    """The whole way of a request."""
-
-    provider: RawProvider
-    client: AsyncOpenAI
-    url: str
-
-    @property
-    def asked(self) -> Any:
-        """What the provider was asked last."""
-        return self.provider.bodies[-1]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["over gRPC", "in process"])
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=WAYS)
 async def chain(request: pytest.FixtureRequest) -> AsyncIterator[Chain]:
     """One chain for all tests, and one in which gateway and service share a process."""
-    async with AsyncExitStack() as stack:
-        provider = await stack.enter_async_context(RawProvider())
-        urls = {f"{kind}_base_url": provider.base_url for kind in ("llm", "embed")}
-        values: dict[str, Any] = {**urls, "llm_model": "m", "embed_model": "e", "llm_attempts": 1, "drain_seconds": 0.2}
-        settings = LlmSettings(llm_providers_file=None, embed_model_path=None, rerank_base_url="", **values)
-        llm = await stack.enter_async_context(running(await build(settings, stack), "127.0.0.1:0", settings))
-        targets: dict[str, Any] = {f"{name}_target": NOWHERE for name in ("docs", "retrieval", "exercises")}
-        shared = {"llm": InProcess(llm.handlers)} if request.param == "in process" else {}
-        told = GatewaySettings(listen="127.0.0.1:0", drain_seconds=1, llm_target=llm.address, **targets)
-        gateway = await stack.enter_async_context(running_gateway(told, shared))
-        library = await imported("openai")
-        # Making it reads certificates from disk.
-        client: AsyncOpenAI = await asyncio.to_thread(
-            lambda: library.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="none", max_retries=0, timeout=30)
-        )
-        yield Chain(provider, await stack.enter_async_context(client), gateway.url)
+    async with chained(request.param) as one:
+        yield one
 
 
 def answer(message: dict[str, Any], finish: str = "stop", **more: Any) -> Play:
