@@ -697,6 +697,25 @@ _GRADING = rules.GradingRules(
         r"|^(?:system|assistant|developer|grader)\s*:|\bfull (?:points|marks|credit|score),? please\b",
         re.IGNORECASE,
     ),
+    framed=Pattern(
+        r"(?:(?:the |my )?(?:correct |right |final )?answer(?: is|\s*[:=])|ans(?:wer)?\.?[:=])\s*(?P<said>\S.*)$",
+        re.IGNORECASE,
+    ),
+    chosen=Pattern(
+        r"(?:it(?: is|['’]s)\s+|(?:I\s+)?(?:choose|chose|pick|picked|select|selected|option|choice|letter)\s*)?"
+        r"[(\[{]?(?P<said>[A-H]{1,8})[)\]}]?(?:\s+is (?:right|correct|true))?$",
+        re.IGNORECASE,
+    ),
+    true=words("true"),
+    short_true=words("t yes y correct right"),
+    false=words("false"),
+    short_false=words("f no n incorrect wrong x"),
+    between=r",(?=\s)|,?\s+(?:and|or)\s+|\s+&\s+|,\s*(?:and|or)\s+",
+    in_order=Pattern(
+        r"\b(?:orders?|ordered|sequences?|respectively|steps?|stages?|phases?|first|second|then|next|finally|last|ranked"
+        r"|successive\w*|chronological\w*|followed by|followed|smallest|largest|earliest|latest)\b|→|->",
+        re.IGNORECASE,
+    ),
 )
 
 _ANSWERING = rules.AnsweringRules(

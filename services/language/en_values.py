@@ -328,6 +328,8 @@ _REWRITES: Rewrites = (
     ),
     (Pattern(r"([$€£¥]\s?\d[\d,]*(?:\.\d+)?)\s?(m|bn?|k)n?\b", re.IGNORECASE), _money),
     (Pattern(r"(?<=\d)[\s-]?fold$", re.IGNORECASE), " times"),
+    (Pattern(r"(?<=\d)\s+times\s+(?=\d)", re.IGNORECASE), "×"),
+    (Pattern(r"^(?:at\s+)?(?:12\s+)?noon$", re.IGNORECASE), "12:00"),
     (Pattern(r"(?:(?<=\d)|(?<=^[a-z]))\s+squared$", re.IGNORECASE), "^2"),
     (Pattern(r"(?:(?<=\d)|(?<=^[a-z]))\s+cubed$", re.IGNORECASE), "^3"),
     (Pattern(r"(?<=\d)\s+and\s+(?=\d+/\d)", re.IGNORECASE), " "),
@@ -389,6 +391,20 @@ _REWRITES: Rewrites = (
     (Pattern(r"(?<![\d.:])(\d{1,2})(?::(\d{2}))?\s*([ap])\.?\s?m\b\.?", re.IGNORECASE), _clock),
     (Pattern(r"(?<![\d.:])(\d{1,2})()\s+o[’'′]?clock()", re.IGNORECASE), _clock),
 )
+_ELEMENTS = dict(
+    pairs(
+        """
+        hydrogen/H helium/He lithium/Li beryllium/Be boron/B carbon/C nitrogen/N oxygen/O fluorine/F neon/Ne
+        sodium/Na magnesium/Mg aluminium/Al aluminum/Al silicon/Si phosphorus/P sulfur/S sulphur/S chlorine/Cl
+        argon/Ar potassium/K calcium/Ca chromium/Cr manganese/Mn iron/Fe cobalt/Co nickel/Ni copper/Cu zinc/Zn
+        gallium/Ga selenium/Se bromine/Br krypton/Kr rubidium/Rb strontium/Sr yttrium/Y molybdenum/Mo technetium/Tc
+        silver/Ag iodine/I xenon/Xe cesium/Cs caesium/Cs barium/Ba iridium/Ir platinum/Pt gold/Au mercury/Hg
+        thallium/Tl lead/Pb bismuth/Bi polonium/Po radon/Rn radium/Ra thorium/Th uranium/U neptunium/Np plutonium/Pu
+        americium/Am curium/Cm californium/Cf
+        """
+    )
+)
+"""Those whose isotopes have names."""
 _BOUNDS = (
     ("≥", r"(?:greater|larger|more) than or equal to|at least|not? less than"),
     ("≤", r"(?:less|smaller|fewer) than or equal to|at most|not? more than"),
@@ -398,12 +414,25 @@ _BOUNDS = (
 _TIMES = "(?:yr|mo|wk|d|h|min|s)"
 _BETWEEN_NUMBERS: Rewrites = (
     (Pattern(r"^between\s+(-?[\d.,]+\S*(?:\s\S+)?)\s+and\s+(?=-?[\d.])", re.IGNORECASE), r"\1~"),
-    (Pattern(r"^(?:from\s+)?(-?[\d.,]+\S*(?:\s\S+)?)\s+(?:to|through)\s+(?=-?[\d.])", re.IGNORECASE), r"\1~"),
+    (
+        Pattern(r"^(?:from\s+)?(-?[\d.,]+\S*(?:\s\S+)?)\s+(?:to|through|until|till)\s+(?=-?[\d.])", re.IGNORECASE),
+        r"\1~",
+    ),
     (Pattern(r"(?<=\d)\s*-to-\s*(?=\d)", re.IGNORECASE), ":"),
     (Pattern(rf"(?<=\d)\s({_TIMES})\s+and\s+(?=\d+\s{_TIMES}\b)"), r" \1 "),
     (Pattern(r"(?<=\d)\s+and\s+(?=\d+$)"), ","),
-    *((Pattern(rf"^(?:{words})\s+(?=[-\d.])", re.IGNORECASE), sign) for sign, words in _BOUNDS),
+    *(
+        (Pattern(rf"(?:^|(?<=^[a-z]))\s*(?:is\s+)?(?:{words})\s+(?=[-\d.])", re.IGNORECASE), sign)
+        for sign, words in _BOUNDS
+    ),
 )
+_ISOTOPE: Rewrites = (
+    (
+        Pattern(rf"^({_any_of(_ELEMENTS)})[\s-]?(\d{{1,3}})$", re.IGNORECASE),
+        lambda found: f"{_ELEMENTS[found[1].casefold()]}-{found[2]}",
+    ),
+)
+_ARTICLE = Pattern(r"^an?\s+(?=[a-z]{2})(?!(?:few|little|lot|bit|priori|posteriori)\b)", re.IGNORECASE)
 _RATIO: Rewrites = ((Pattern(r"(?<=\d)\s+to\s+(?=\d+$)"), ":"),)
 _SPELLED = Pattern("[A-Za-z]")
 
@@ -417,7 +446,9 @@ def in_notation(text: str) -> Iterator[str]:
         yield text
         return
     in_digits = _with_symbols(rewrite(text, _REWRITES))
-    yield rewrite(in_digits, _BETWEEN_NUMBERS)
+    yield rewrite(in_digits, (*_BETWEEN_NUMBERS, *_ISOTOPE))
     yield rewrite(rewrite(in_digits, _RATIO), _BETWEEN_NUMBERS)
+    if _ARTICLE.search(text):
+        yield _ARTICLE.sub("", text)
     if text.casefold() in _unit_symbols():
         yield _with_symbols(text)

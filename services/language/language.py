@@ -348,6 +348,20 @@ class GradingRules:
     failures: Mapping[str, str] = field(default_factory=dict)
     """How it failed, by the reason; a reason that is missing here is told in the words of its error."""
     to_grader: Pattern = NEVER
+    framed: Pattern = NEVER
+    """An answer, the group `said`, with words around it that say only that it is one: `the answer is B`."""
+    chosen: Pattern = NEVER
+    """The letters of options, the group `said`, with words around them."""
+    true: frozenset[str] = frozenset()
+    """Words, in lower case, that say by themselves that a statement is true."""
+    short_true: frozenset[str] = frozenset()
+    """Words and letters that say so where one of the other was asked for."""
+    false: frozenset[str] = frozenset()
+    short_false: frozenset[str] = frozenset()
+    between: str = "(?!)"
+    """What parts the things of an answer that lists some; joined with that of other languages."""
+    in_order: Pattern = NEVER
+    """A question that asks for things in an order."""
 
     def feedback_on(self, reason: str, message: str) -> str:
         """Return what a learner is told when a model failed for a reason, "" where its gradings did not hold up."""

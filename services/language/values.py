@@ -4,7 +4,8 @@ Each text is read as the most precise things that it may be, and two texts are c
 both are:
 
 - a quantity: numbers with their units, also as a range, a ratio, a bound, a date or a time;
-- a formula, in which letters, their case and every sign count;
+- a formula, in which letters, their case and every sign count (`formulas`);
+- one of several: 2 or -2, ±2;
 - a text, in which case, spaces, quotes and punctuation do not count, but symbols and numbers do.
 """
 
@@ -12,14 +13,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
 from services.language.detection import LANGUAGES, Languages
 from services.language.folding import fold
-from services.language.patterns import words
+from services.language.formulas import is_cased, isotope_of, read_formula
 from services.language.scripts import HAN_CHARACTER, is_han
 from services.language.tex import in_signs
 from services.language.units import Unit, read_unit
@@ -42,10 +43,16 @@ class _Reading:
     formula: tuple[Token, ...] | None
     is_cased: bool
     """Whether it is a formula that without the case of its letters is another or none: NaCl, but not H2O."""
+    signs: frozenset[str]
+    """Its letters and signs in a row, whatever their case, as a formula has them."""
+    silent: str
+    """Its signs that a text is compared without."""
     words: tuple[Token, ...]
     """Its words, numbers and signs as they stand."""
     text: frozenset[tuple[Token, ...]]
     """The same with its values in one notation as well."""
+    choices: tuple[str, ...]
+    """What it says as one of several, such as both of ±2."""
 
 
 def same_value(one: str, other: str, *, convert: bool = False, languages: Languages = LANGUAGES) -> bool:
@@ -54,6 +61,8 @@ def same_value(one: str, other: str, *, convert: bool = False, languages: Langua
     With `convert`, 1 km is 1000 m.
     """
     first, second = _read(one, languages), _read(other, languages)
+    if first.choices and second.choices:
+        return _are_the_same(first.choices, second.choices, convert=convert, languages=languages)
     if _is_word(one, other) or _is_word(other, one):
         numbers = {quantity for quantity in first.quantities & second.quantities if isinstance(quantity[0], Fraction)}
         return bool(numbers) or (bool(first.words) and first.words == second.words)
@@ -65,7 +74,26 @@ def same_value(one: str, other: str, *, convert: bool = False, languages: Langua
         return first.formula == second.formula
     if first.is_cased or second.is_cased:
         return False
-    return bool(first.text & second.text)
+    if first.formula is None and second.formula is None:
+        return bool(first.text & second.text) and _is_one_unit(one, other)
+    # In a text brackets and the like are silent, but f(x) is not fx.
+    return bool(first.signs & second.signs) or (bool(first.text & second.text) and first.silent == second.silent)
+
+
+def _are_the_same(one: Sequence[str], other: Sequence[str], *, convert: bool, languages: Languages) -> bool:
+    """Return whether each of some texts says what one of the others says, and the reverse."""
+    found = [[same_value(a, b, convert=convert, languages=languages) for b in other] for a in one]
+    return len(one) == len(other) and all(map(any, found)) and all(map(any, zip(*found, strict=True)))
+
+
+def _is_one_unit(one: str, other: str) -> bool:
+    """Return whether two texts of the same letters are no two units that the case of a letter tells: mA and MA."""
+    units = [read_unit(text.strip()) if 1 < len(text.strip()) <= _LONGEST_UNIT else None for text in (one, other)]
+    return None in units or units[0] == units[1]
+
+
+_LONGEST_UNIT = 4
+"""Characters of a unit's symbol that stands alone."""
 
 
 def _is_word(one: str, other: str) -> bool:
@@ -83,14 +111,20 @@ def _read(text: str, languages: Languages) -> _Reading:
     if len(text) > _LONGEST:
         folded = fold(text)
         whole = (folded,) if folded else ()
-        return _Reading(frozenset(), frozenset(), None, False, whole, frozenset(filter(None, [whole])))
+        return _Reading(
+            frozenset(), frozenset(), None, False, frozenset(), "", whole, frozenset(filter(None, [whole])), ()
+        )
     plain = languages.one_spelling(_plain(text))
     ways = {plain, _ROMAN.sub(_roman, plain)}
     for language in languages:
         ways = {told for way in ways for told in language.values.in_notation(way)}
     ways = {_bare(way) for way in ways}
-    found = [quantity for way in sorted(ways) for quantity in _quantities(way)]
-    formula = _formula(_bare(plain))
+    if one_of := next(filter(None, map(_choices, sorted(ways))), ()):
+        return _Reading(frozenset(), frozenset(), None, False, frozenset(), "", (), frozenset(), one_of)
+    # Carbon-14 is a formula in words, and no unit.
+    isotope = next(filter(None, map(isotope_of, sorted(ways))), "")
+    found = [quantity for way in sorted(ways) for quantity in _quantities(way) if not isotope]
+    formula = read_formula(_bare(plain)) or tuple(isotope) or None
     # A name with numerals in it is a name as well: 一二·九运动.
     words = _text_tokens(_bare(plain))
     texts = frozenset(filter(None, (words, *map(_text_tokens, ways))))
@@ -98,10 +132,39 @@ def _read(text: str, languages: Languages) -> _Reading:
         frozenset(quantity for quantity, _ in found),
         frozenset(in_si for _, in_si in found),
         formula,
-        formula is not None and _is_cased(_bare(plain), "".join(map(str, formula))),
+        formula is not None and not isotope and is_cased(_bare(plain), "".join(formula)),
+        frozenset(_signs(way, formula) for way in ways),
+        re.sub("[^(/']", "", plain),
         words,
         texts,
+        (),
     )
+
+
+_EITHER = re.compile(r"(?:\s+or\s+|,\s*or\s+)", re.IGNORECASE)
+_EITHER_SIGN = re.compile(r"([^±]*=)?\s*±([^±~]+)")
+_MOST_CHOICES = 8
+
+
+def _choices(text: str) -> tuple[str, ...]:
+    """Return what a text says as one of several: `2` and `-2` of ±2, `x=1` and `x=3` of x=1 or 3."""
+    signed = _EITHER_SIGN.fullmatch(text)
+    if signed is not None:
+        return tuple(f"{signed[1] or ''}{sign}{signed[2].strip()}" for sign in ("", "-"))
+    members = [member.strip() for member in _EITHER.split(text)]
+    if not 1 < len(members) <= _MOST_CHOICES or not all(members):
+        return ()
+    named, equals, _ = members[0].partition("=")
+    return tuple(f"{named}={member}" if equals and "=" not in member else member for member in members)
+
+
+_BRACKETED = re.compile(r"(?<![a-z])(sin|cos|tan|cot|sec|csc|log|ln|lg|exp)\((\w)\)")
+
+
+def _signs(text: str, formula: tuple[str, ...] | None) -> str:
+    """Return the letters and signs of a text in a row; a letter in brackets behind a function's name, sin(x), bare."""
+    plain = "".join(formula) if formula is not None else text.replace(" ", "")
+    return _BRACKETED.sub(r"\1\2", plain.casefold())
 
 
 # --- Characters -------------------------------------------------------------------------------------------------------
@@ -138,20 +201,25 @@ _WRITTEN = (
     (re.compile(r"!=|=/="), "≠"),
     (re.compile(r"-+>|=>"), "→"),
     (re.compile(r"\b0x(?=[0-9a-f]+\b)", re.IGNORECASE), "#0X"),
-    (re.compile(r"(?<=\d)\s*[*x]\s*(?=\d)"), "×"),
+    (re.compile(r"\+\s*/\s*-|(?<![\w)^])\+-(?=\s*[\d.])|(?<=\d)\s*\+-\s*(?=[\d.])"), "±"),
+    (re.compile(r"(?<=\d)\s*[*xX]\s*(?=\d)"), "×"),
     (re.compile(r"\^\{([^{}]*)\}"), r"^(\1)"),
-    (re.compile(r"_\{([^{}]*)\}|_(?=[0-9a-z](?![0-9a-z]))"), r"\1"),
+    # The base of a logarithm is no digit of its argument.
+    (re.compile(r"(?<![A-Za-z])log(?:_\s*(?:[({](\w+)[)}]|(\w+)(?=[\s(])|(\w))|(\d+)(?=\())\s*"), r"log_(\1\2\3\4)"),
+    (re.compile(r"(?<=log_\()(\w+)\)\((\w+)\)"), r"\1)\2"),
+    (re.compile(r"(?<!log)(?:_\{([^{}]*)\}|_(?=[0-9a-z](?![0-9a-z])))"), r"\1"),
     (re.compile(r"^\$([^$]+)\$$"), r"\1"),
     (re.compile(r"^(['\"])(.*)\1$"), r"\2"),
     (re.compile(r"(?<=\d)\s?''|(?<=\d)\s?\""), "″"),
     (re.compile(r"(?<=\d)\s?'(?!\d{3}(?:\D|$))"), "′"),
-    (re.compile(r"\^\(([\w+-]+)\)"), r"^\1"),
+    (re.compile(r"\^\(([+-]?(?:\d+|[^\W\d_])|\d*[+-])\)"), r"^\1"),
     (re.compile(r"(?<![A-Za-z])sqrt(?=[({])"), "√"),
     (re.compile(r"√[({](\w+)[)}](?!\w)"), r"√\1"),
     (re.compile(r"(?<![\w)^])\((√\w+)\)(?!\^)"), r"\1"),
     (re.compile(r"°\s+(?=[CF]\b)"), "°"),
     (re.compile(r"^~\s*(?=\d)"), "≈"),
     (re.compile(r"(?<=\d)\s*÷\s*(?=\d)"), "/"),
+    (re.compile(r"(?<![A-Za-z])pH\s*(?:值|values?)?\s*(?:is|of|[为是=])?\s*(?=\d)", re.IGNORECASE), "pH="),
 )
 
 
@@ -159,7 +227,7 @@ def _plain(text: str) -> str:
     """Return a text with one character for each sign, powers as `^`, and nothing that is not seen."""
     kept: list[str] = []
     above = False
-    for char in unicodedata.normalize("NFC", in_signs(text)):
+    for char in _BASE.sub(_based, _ATOMIC_NUMBER.sub(r"\1", unicodedata.normalize("NFC", in_signs(text)))):
         form = unicodedata.decomposition(char)
         if form.startswith("<super>") and char not in "™℠ªº":
             kept.append("" if above else "^(")
@@ -173,6 +241,16 @@ def _plain(text: str) -> str:
     for pattern, written in _WRITTEN:
         plain = pattern.sub(written, plain)
     return plain
+
+
+_BASE = re.compile("(?<=[lL]og)[₀-₉ₐ-ₜ]+")
+_ATOMIC_NUMBER = re.compile(r"([⁰¹²³⁴-⁹]{1,3}|\^[({]?\d{1,3}[)}]?)(?:[₀-₉]{1,3}|_[({]?\d{1,3}[)}]?)(?=[A-Z])")
+"""What an isotope's mass is told with, and its symbol tells as well."""
+
+
+def _based(found: re.Match[str]) -> str:
+    """Return the base of a logarithm as it is typed."""
+    return f"_({unicodedata.normalize('NFKC', found[0])})"
 
 
 _ROMAN = re.compile(r"(?<![\w-])(?=[IVX]{2})(X{0,3})(IX|IV|V?I{0,3})(?![\w-])")
@@ -322,9 +400,10 @@ def _quantities(text: str) -> Iterator[_Quantity]:
         return
     parts = _with_shared_units(parts)
     yield _tokens_of(parts, in_si=False), _tokens_of(parts, in_si=True)
-    if re.fullmatch(r"[12]\d{3}", text):
-        year = [(Fraction(text), read_unit("CE"))]
-        yield _tokens_of(year, in_si=False), _tokens_of(year, in_si=True)
+    if re.fullmatch(r"[12]\d{3}(?:\s*[~-]\s*[12]\d{3})?", text):
+        years: list[str | _Measured] = [(Fraction(year), read_unit("CE")) for year in re.findall(r"\d+", text)]
+        years[1:1] = ["~"] * (len(years) - 1)
+        yield _tokens_of(years, in_si=False), _tokens_of(years, in_si=True)
 
 
 def _moments(text: str) -> Iterator[tuple[Token, ...]]:
@@ -419,91 +498,6 @@ def _tokens_of(parts: Iterable[str | _Measured], *, in_si: bool) -> tuple[Token,
             value, dimension = unit.in_si(value)
         tokens += [value, str(dimension)]
     return tuple(tokens)
-
-
-# --- Formulas ---------------------------------------------------------------------------------------------------------
-
-_ELEMENT = (
-    "A[cglmrstu]|B[aehikr]?|C[adeflmnorsu]?|D[bsy]|E[rsu]|F[elmr]?|G[ade]|H[efgos]?|I[nr]?|K[r]?|L[airuv]|M[cdgnot]"
-    "|N[abdehiop]?|O[gs]?|P[abdmortu]?|R[abefghnu]|S[bcegimnr]?|T[abcehilms]|U|V|W|Xe|Yb?|Z[nr]"
-)
-_ELEMENTS = re.compile(rf"(?:{_ELEMENT})+")
-_SYMBOL = re.compile(_ELEMENT)
-_CHEMICAL = re.compile(r"[A-Za-z0-9()·+→⇌=^↑↓-]+")
-_HYDRATE = re.compile(r"(?<=[\w)])[.*×](?=\d*H2O)")
-_EQUATION = re.compile(r"[^=+]+(?:\+[^=+]+)*=+[^=+]+(?:\+[^=+]+)*")
-_RELATION = re.compile(r"([^<>≤≥]+)([<>≤≥])([^<>≤≥]+)")
-_TURNED = {">": "<", "≥": "≤"}
-_GENOTYPE = re.compile(r"(?:([A-Za-z])\1){1,8}", re.IGNORECASE)
-_ALGEBRA = re.compile(r"[A-Za-zΑ-Ωα-ω0-9().,·+→=^√÷×*/<>≤≥≠≈±∑∫∞!′|-]+")
-_WELL_FORMED = re.compile(r".*[\w)!′∞|]")
-_NAMED = {
-    name.casefold(): name for name in words("sin cos tan cot sec csc arcsin arccos arctan log ln lg exp lim mod pH")
-}
-"""What no learner is held to the case of."""
-_LETTERS = re.compile(r"[A-Za-zΑ-Ωα-ω]+")
-_CHARGE = re.compile(r"\^\(?(\d*[+-])\)?(?![\w(])")
-_MASS_NUMBER = re.compile(r"(?<![\w)])\^\(?(\d+)\)?(?=[A-Z])")
-_SILENT_PRODUCT = re.compile(r"(?<=[\w)])[·×*](?=[A-Za-zΑ-Ωα-ω(√])")
-
-
-def _formula(text: str) -> tuple[Token, ...] | None:
-    """Return the letters, numbers and signs of a formula; None for a text that is none."""
-    if _INTERVAL.fullmatch(text):
-        return tuple(_with_short_decimals(_with_members_in_order(text.replace(" ", ""))))
-    plain = text.translate(str.maketrans("[]{}", "()()")).replace(" ", "")
-    plain = _MASS_NUMBER.sub(r"\1", _CHARGE.sub(r"\1", plain))
-    plain = _HYDRATE.sub("·", plain)
-    plain = _LETTERS.sub(lambda run: "π" if run[0] == "pi" else _NAMED.get(run[0].casefold(), run[0]), plain)
-    if not (_is_chemical(plain) or _is_algebra(plain) or _GENOTYPE.fullmatch(plain)):
-        return None
-    plain = _SILENT_PRODUCT.sub("", plain).replace("*", "·").replace("×", "·")
-    plain = re.sub(r"(?<!\d)\.(?=\d)", "0.", plain)
-    plain = re.sub(r"√\((\w)\)", r"√\1", plain)
-    if _is_chemical(plain) and "+" in plain and _EQUATION.fullmatch(plain):
-        # 2H2 + O2 = 2H2O is how schools in China write the arrow.
-        plain = re.sub("=+", "→", plain)
-    relation = _RELATION.fullmatch(plain)
-    if relation is not None and relation[2] in _TURNED:
-        plain = f"{relation[3]}{_TURNED[relation[2]]}{relation[1]}"
-    return tuple(_with_short_decimals(plain))
-
-
-_INTERVAL = re.compile(r"[\[({][^,\[\](){}]{1,20}(?:,[^,\[\](){}]{1,20})+[\])}]")
-"""An interval, a point or a set, whose brackets count."""
-
-
-def _with_members_in_order(text: str) -> str:
-    """Return a set with its members in one order; a point and an interval as they are."""
-    return "{" + ",".join(sorted(text[1:-1].split(","))) + "}" if text[0] == "{" and text[-1] == "}" else text
-
-
-def _with_short_decimals(text: str) -> str:
-    return re.sub(r"(?<![\d.])\d+\.\d+", lambda number: number[0].rstrip("0").rstrip("."), text)
-
-
-def _is_chemical(text: str) -> bool:
-    runs = _LETTERS.findall(text)
-    return bool(runs) and _CHEMICAL.fullmatch(text) is not None and all(map(_ELEMENTS.fullmatch, runs))
-
-
-def _is_cased(text: str, formula: str) -> bool:
-    """Return whether the case of a chemical formula tells its elements; a symbol alone may be a word, as may `As 3`."""
-    elements = [symbol for run in _LETTERS.findall(formula) for symbol in _SYMBOL.findall(run)]
-    told = _is_chemical(formula) and any(len(symbol) > 1 for symbol in elements)
-    return told and " " not in text and len(formula) > 2
-
-
-def _is_algebra(text: str) -> bool:
-    if _ALGEBRA.fullmatch(text) is None or _WELL_FORMED.fullmatch(text) is None:
-        return False
-    runs = [run for run in _LETTERS.findall(text) if run.casefold() not in _NAMED]
-    longest = max(map(len, runs), default=0)
-    named = len(runs) < len(_LETTERS.findall(text))
-    # Words have slashes and hyphens too.
-    if longest > 1 or not (runs or named):
-        return "√" in text if not longest else longest <= 3 and bool(re.search("[=^√]", text))
-    return bool(re.search(r"[=^√+×÷·*/<>≤≥≠≈±∑∫!(|-]", text))
 
 
 # --- Texts ------------------------------------------------------------------------------------------------------------

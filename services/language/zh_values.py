@@ -121,7 +121,8 @@ _PREFIXED_UNITS = dict(
 _OTHER_UNITS = dict(
     pairs(
         """
-        公斤/kg 斤/jin 市斤/jin 吨/t 公吨/t 公里/km 里/li 公分/cm 公厘/mm 公顷/ha 亩/mu 小时/h 钟头/h 分钟/min 分/min
+        公斤/kg 牛米/N·m 度电/kWh
+        斤/jin 市斤/jin 吨/t 公吨/t 公里/km 里/li 公分/cm 公厘/mm 公顷/ha 亩/mu 小时/h 钟头/h 分钟/min 分/min
         秒钟/s 天/d 日/d 星期/wk 周/wk 礼拜/wk 个月/mo 年/yr 度/° 摄氏度/°C 华氏度/°F 开尔文/K 开/K 元/¥ 块钱/¥ 块/¥
         元人民币/¥ 人民币/¥ 美元/$ 美金/$ 欧元/€ 英镑/£ 日元/JPY 港元/HK$ 港币/HK$ 新台币/NT$ 澳元/A$ 加元/C$
         瑞士法郎/CHF 卢布/₽ 韩元/₩ 卢比/₹ 英里/mi 英尺/ft 英寸/in 码/yd 磅/lb 盎司/oz 加仑/gal 海里/nmi 光年/ly
@@ -202,6 +203,7 @@ _BEFORE_NUMERALS: Rewrites = (
     (Pattern(r"零下([^度氏]{1,12})度"), r"零下\1摄氏度"),
     (Pattern("(?<=每)(千克|公斤|克|摩尔?)(?=摄氏度|开)"), r"\1每"),
     (Pattern("正负"), "±"),
+    (Pattern(r"(?<=[\d零〇一二三四五六七八九十百千万亿])\s*乘以?\s*(?=[\d.一二三四五六七八九十])"), "×"),
     (Pattern(r"^(?:无穷大?|无限大)$"), "∞"),
     (Pattern(r"^正\s*(?:无穷大?|无限大)$"), "+∞"),
     (Pattern(r"^负\s*(?:无穷大?|无限大)$"), "-∞"),
@@ -297,22 +299,49 @@ _AFTER_NUMERALS: Rewrites = (
     (Pattern(r"(?<=\d)\s*个(?!月)"), ""),
 )
 _POINTS = dict(pairs("东/E 西/W 南/S 北/N"))
+_ELEMENTS = dict(
+    pairs(
+        """
+        氢/H 氦/He 锂/Li 铍/Be 硼/B 碳/C 氮/N 氧/O 氟/F 氖/Ne 钠/Na 镁/Mg 铝/Al 硅/Si 磷/P 硫/S 氯/Cl 氩/Ar 钾/K
+        钙/Ca 铬/Cr 锰/Mn 铁/Fe 钴/Co 镍/Ni 铜/Cu 锌/Zn 镓/Ga 硒/Se 溴/Br 氪/Kr 铷/Rb 锶/Sr 钇/Y 钼/Mo 锝/Tc 银/Ag
+        碘/I 氙/Xe 铯/Cs 钡/Ba 铱/Ir 铂/Pt 金/Au 汞/Hg 铊/Tl 铅/Pb 铋/Bi 钋/Po 氡/Rn 镭/Ra 钍/Th 铀/U 镎/Np 钚/Pu
+        镅/Am 锔/Cm 锎/Cf
+        """
+    )
+)
+"""Those whose isotopes have names."""
+_LISTED = rf"[{HAN}A-Za-z]{{1,8}}?"
+_BEFORE_BOUND = r"(?:^|(?<=^[A-Za-zα-ω]))\s*"
+"""A number that is bounded stands alone, or behind the letter of which it is the bound."""
 _BETWEEN_NUMBERS: Rewrites = (
+    (Pattern(rf"^(-?[\d.]+)\s*([{HAN}]{{1,2}})\s*(?:[至到~～]|-+)\s*(-?[\d.]+)\s*\2$"), r"\1~\3\2"),
     (Pattern(r"^(?:介于|在)?\s*(-?[\d.][^和与之]{0,30}?)\s*[和与]\s*(-?[\d.][^和与之]{0,30})之间$"), r"\1~\2"),
     (Pattern(r"(?<=[0-9A-Za-z%°′″$¥€])\s*[至到]\s*(?=-?[\d.])"), "~"),
     (Pattern(r"^(?:从|由|自|介于)\s*(?=-?[\d.][^~]{0,30}~)"), ""),
     (Pattern("(?<=[0-9A-Za-z%°])之间$"), ""),
-    (Pattern(r"^([东西南北])[经纬]\s*(\d.*)$"), lambda found: f"{found[2]}{_POINTS[found[1]]}"),
+    (
+        Pattern(r"(?:(?<=^)|(?<=[,，]))\s*([东西南北])[经纬]\s*(\d[^,，]*)"),
+        lambda found: f"{found[2]}{_POINTS[found[1]]}",
+    ),
     (Pattern(r"(?<=\d)\s*比\s*(?=\d)"), ":"),
     (Pattern(r"(?<=\d)\s*和\s*(?=[-+]?\d)"), ","),
-    (Pattern(r"(?<=\d)\s*或者?\s*(?=[-+]?\d)"), " or "),
+    (Pattern(r"(?<=[\w)%°])\s*[，,]?或者?\s*(?=[-+]?[A-Za-z\d√πα-ω(])"), " or "),
+    (
+        Pattern(rf"^({'|'.join(_ELEMENTS)})\s*-?\s*(\d{{1,3}})$"),
+        lambda found: f"{_ELEMENTS[found[1]]}-{found[2]}",
+    ),
+    (
+        Pattern(rf"^{_LISTED}(?:(?:[、,]|以及|[和与及]){_LISTED}){{2,}}$"),
+        lambda found: re.sub("以及|[和与及]", ",", found[0]),
+    ),
     (Pattern(r"不等于"), "≠"),
+    (Pattern(r"(?<=[A-Za-z\d)])\s*等于\s*(?=[-+A-Za-z\d√(])"), "="),
     (Pattern(r"^(-?[\d.]+\s*(?:%|[A-Za-z°$¥€/^0-9]{0,8}|\w{0,3}?))及?以上$"), r"≥\1"),
     (Pattern(r"^(-?[\d.]+\s*(?:%|[A-Za-z°$¥€/^0-9]{0,8}|\w{0,3}?))及?以[下内]$"), r"≤\1"),
-    (Pattern(r"^(?:大于或?等于|不小于|不少于|不低于|至少)\s*(?=-?[\d.])"), "≥"),
-    (Pattern(r"^(?:小于或?等于|不大于|不多于|不超过|不高于|至多|最多)\s*(?=-?[\d.])"), "≤"),
-    (Pattern(r"^(?:大于|多于|高于|超过)\s*(?=-?[\d.])"), ">"),
-    (Pattern(r"^(?:小于|少于|低于|不到)\s*(?=-?[\d.])"), "<"),
+    (Pattern(rf"{_BEFORE_BOUND}(?:大于或?等于|不小于|不少于|不低于|至少)\s*(?=-?[\d.])"), "≥"),
+    (Pattern(rf"{_BEFORE_BOUND}(?:小于或?等于|不大于|不多于|不超过|不高于|至多|最多)\s*(?=-?[\d.])"), "≤"),
+    (Pattern(rf"{_BEFORE_BOUND}(?:大于|多于|高于|超过)\s*(?=-?[\d.])"), ">"),
+    (Pattern(rf"{_BEFORE_BOUND}(?:小于|少于|低于|不到)\s*(?=-?[\d.])"), "<"),
 )
 
 

@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 
 from services.common.values import Source
-from services.exercises.domain.grading.objective import accepts, grade, match_answers
+from services.exercises.domain.grading.gaps import accepts
+from services.exercises.domain.grading.objective import grade, match_answers
 from services.exercises.values.question import AnswerKey, Generator, Option, Question, QuestionKind
 from services.exercises.values.submission import Answer, Verdict
 from services.kit.errors import InvalidArgument

@@ -1,25 +1,18 @@
 """Grading of the objective kinds: exact, the same every time.
 
-Multiple choice is scored "right minus wrong", so that choosing everything is no safe way to points. In a gap, the value
-counts and not how it is written (`services.language.values`): case, width, spaces and punctuation of words do not;
-words, their order and their endings do, and so do a number's sign and decimal point, its unit, and symbols. An
-accent may be left out.
+Multiple choice is scored "right minus wrong", so that choosing everything is no safe way to points. What is right in a
+gap is in `gaps`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from itertools import combinations
 
 from services.common.model_failures import NONE, ModelFailure
-from services.exercises.values.question import GAP, Question, QuestionKind
+from services.exercises.domain.grading.gaps import right_gaps
+from services.exercises.values.question import Question, QuestionKind
 from services.exercises.values.submission import Answer, Grade, RubricResult, Verdict
 from services.kit.errors import FieldViolation, InvalidArgument
-from services.language.detection import LANGUAGES
-from services.language.folding import drops_accents, fold, says
-from services.language.foreign import is_foreign
-from services.language.values import same_value
 
 
 def match_answers(questions: Sequence[Question], answers: Sequence[Answer]) -> dict[str, Answer]:
@@ -133,49 +126,6 @@ def _share(question: Question, answer: Answer) -> float:
         case QuestionKind.TRUE_FALSE:
             return float(answer.truth is key.truth)
         case QuestionKind.FILL_IN_THE_BLANK:
-            # A stem that somebody else stored may have gaps of another form.
-            following = [*question.stem.split(GAP)[1:], *("" for _ in key.blanks)]
-            filled = zip(answer.blanks, key.blanks, following, strict=False)
-            good = (accepts(one, text, after) or _drops_accents(one, text, question) for text, one, after in filled)
-            return sum(good) / len(key.blanks)
+            return right_gaps(question, answer.blanks) / len(key.blanks)
         case QuestionKind.SHORT_ANSWER:
             raise ValueError("short answers are graded against their rubric")
-
-
-_FOLLOWING_CHARACTERS = 12
-
-
-def accepts(accepted: Sequence[str], text: str, following: str = "") -> bool:
-    """Return whether what was filled into a gap is one of its accepted answers.
-
-    A unit is converted where the accepted answers name one quantity in two units. What follows the gap may be repeated:
-    `100 °C` in front of °C.
-    """
-    convert = any(_needs_conversion(*pair) for pair in combinations(accepted, 2))
-    if any(same_value(answer, text, convert=convert) for answer in accepted):
-        return True
-    repeated = following[:_FOLLOWING_CHARACTERS] if _UNIT_FOLLOWS.match(following) else ""
-    ends = range(1, len(repeated) + 1)
-    return any(same_value(f"{answer}{repeated[:end]}", text) for answer in accepted for end in ends)
-
-
-def _drops_accents(accepted: Sequence[str], text: str, question: Question) -> bool:
-    """Return whether an accepted answer is meant that is written without accents.
-
-    It is not where that makes another word that the question shows or asks for. In Chinese, small letters with accents
-    are sounds, and what is asked in a language of accents teaches them.
-    """
-    stem, plain = question.stem, fold(text)
-    others = (other for blanks in question.answer_key.blanks for other in blanks if other not in accepted)
-    if says(stem, text) or plain in map(fold, others):
-        return False
-    language = LANGUAGES.of(stem)
-    names = [answer for answer in accepted if language.spaced or answer[:1].isupper()]
-    return any(drops_accents(text, name) for name in names) and not is_foreign(stem.replace(GAP, " "), language)
-
-
-_UNIT_FOLLOWS = re.compile(r"\s*[^\W\d_%°]|\s*[%‰°]")
-
-
-def _needs_conversion(one: str, other: str) -> bool:
-    return not same_value(one, other) and same_value(one, other, convert=True)
