@@ -19,24 +19,41 @@ _SIGNS = dict(
         Lambda/Λ Xi/Ξ Pi/Π Sigma/Σ Phi/Φ Psi/Ψ Omega/Ω
         sin/sin cos/cos tan/tan cot/cot sec/sec csc/csc arcsin/arcsin arccos/arccos arctan/arctan log/log ln/ln lg/lg
         exp/exp lim/lim max/max min/min quad/ qquad/ left/ right/ displaystyle/ rm/
+        because/∵ therefore/∴ wedge/∧ vee/∨ oplus/⊕ otimes/⊗ odot/⊙ supseteq/⊇ subsetneq/⊊ setminus/∖ iff/⇔ implies/→
+        Leftrightarrow/⇔ mapsto/↦ simeq/≃ cong/≅ propto/∝ ll/≪ gg/≫ ell/ℓ hbar/ℏ celsius/°C bullet/· star/* lbrace/{
+        rbrace/} langle/⟨ rangle/⟩ square/□ Re/Re Im/Im det/det dim/dim gcd/gcd mod/mod bmod/mod
         """
     )
 )
 _ROOTS = {"": "√", "2": "√", "3": "∛", "4": "∜"}
+_ACCENTS = dict(
+    pairs(
+        "hat/\u0302 widehat/\u0302 bar/\u0304 overline/\u0304 vec/\u20d7 overrightarrow/\u20d7 dot/\u0307 tilde/\u0303"
+    )
+)
+"""Above one letter. What stands above several may deny them, or make a segment of them, and stays as it is."""
+_ROW, _CELL = re.compile(r"\s*\\\\\s*"), re.compile(r"\s*&\s*")
+_BRACKETS = {"p": "()", "b": "[]", "v": "||", "B": "{}"}
 _GROUP = r"\{([^{}]*)\}"
 _ARGUMENT = r"\s*(?:\{([^{}]*)\}|([0-9A-Za-z]))"
 _MATH = re.compile(r"\$\$?((?:[^$]*[\\^_][^$]*))\$\$?|\\\((.*?)\\\)|\\\[(.*?)\\\]")
 _RAISED = re.compile(rf"([\^_]){_GROUP}")
 _STYLE = re.compile(rf"\\(?:math|text|operatorname|ce\b|mbox|boldsymbol)[a-z]*\s*{_GROUP}")
-_FRACTION = re.compile(rf"(\d?)\s*\\[dt]?frac{_ARGUMENT}{_ARGUMENT}")
-_ROOT = re.compile(rf"\\sqrt(?:\[([234])\])?{_ARGUMENT}")
+_FRACTION = re.compile(rf"(\d?)\s*\\[cdt]?frac{_ARGUMENT}{_ARGUMENT}")
+_ROOT = re.compile(rf"\\sqrt(?:\[(\w)\])?{_ARGUMENT}")
+_ACCENT = re.compile(rf"\\({'|'.join(_ACCENTS)}){_ARGUMENT}")
+_MEASURE = re.compile(rf"\\(?:SI|qty|num)\s*(?:\[[^\]]*\])?{_GROUP}(?:{_GROUP})?")
+_MATRIX = re.compile(r"\\begin\{([pbvB]?)(?:small)?(matrix|cases)\}(.*?)(?:\\\\)?\s*\\end\{\1(?:small)?\2\}")
+_CHOICE = re.compile(rf"\\[dt]?binom{_ARGUMENT}{_ARGUMENT}")
 _COMMAND = re.compile(r"\\([A-Za-z]+)(?![A-Za-z])")
 _FACTORS = re.compile(r"-?[√∛∜]?(?:[\d.]+|[^\W\d_])+")
 _ATOM = re.compile(r"-?[√∛∜]?(?:[\d.]+|[^\W\d_])")
 _REWRITES = (
     (re.compile(r"\\[,;:! ]"), " "),
     (re.compile(r"\\\{(.*?)\\\}"), r"{\1}"),
-    (re.compile(r"(?<=[\w}])\s*\\%"), "%"),
+    (re.compile(r"\\([%$#&_])"), r"\1"),
+    (re.compile(r"\{,\}"), ","),
+    (re.compile(r"(?<=\w)\s\^(?=\s*(?:[+}]|$))"), "↑"),
     (re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ\b|\{\s*\\degree\s*\})"), "°"),
     (re.compile(r"\^\s*(?:\{\s*\\prime\s*\}|\\prime\b)"), "′"),
     (re.compile(r"\\not\s*="), "≠"),
@@ -50,6 +67,7 @@ def in_signs(text: str) -> str:
     plain = _MATH.sub(lambda found: found[1] or found[2] or found[3] or "", text)
     if "\\" not in plain:
         return plain
+    plain = _MATRIX.sub(_matrix, plain)
     for pattern, written in _REWRITES:
         plain = pattern.sub(written, plain)
     for _ in range(_DEEPEST):
@@ -57,26 +75,54 @@ def in_signs(text: str) -> str:
         plain = _COMMAND.sub(_sign, plain)
         plain = _RAISED.sub(_raised, plain)
         plain = _STYLE.sub(r"\1", plain)
+        plain = _MEASURE.sub(_measure, _ACCENT.sub(_accent, plain))
         plain = _ROOT.sub(_root, plain)
-        plain = _FRACTION.sub(_fraction, plain)
+        plain = _CHOICE.sub(_choice, _FRACTION.sub(_fraction, plain))
         if plain == before:
             break
     return plain
 
 
 def _raised(found: re.Match[str]) -> str:
-    return f"^({found[2]})" if found[1] == "^" else found[2]
+    # The base of a logarithm is no digit of its argument.
+    based = found[1] == "^" or found.string[: found.start()].endswith("log")
+    return f"{found[1]}({found[2]})" if based else found[2]
+
+
+def _either(found: re.Match[str], place: int) -> str:
+    """Return an argument, in braces or a character."""
+    return (found[place] if found[place] is not None else found[place + 1]).strip()
+
+
+def _accent(found: re.Match[str]) -> str:
+    inner = _either(found, 2)
+    return inner + _ACCENTS[found[1]] if len(inner) == 1 else found[0]
+
+
+def _measure(found: re.Match[str]) -> str:
+    return f"{found[1]} {found[2] or ''}".strip()
+
+
+def _choice(found: re.Match[str]) -> str:
+    return f"C({_either(found, 1)},{_either(found, 3)})"
+
+
+def _matrix(found: re.Match[str]) -> str:
+    rows = [_CELL.sub(" ", row) for row in _ROW.split(found[3].strip())]
+    brackets = _BRACKETS.get(found[1], "")
+    return f"{brackets[:1]}{(',' if found[2] == 'cases' else '; ').join(rows)}{brackets[1:]}"
 
 
 def _root(found: re.Match[str]) -> str:
-    inner = (found[2] if found[2] is not None else found[3]).strip()
+    inner = _either(found, 2)
     alone = _ATOM.fullmatch(inner) and not found.string[found.end() :][:1].isalnum()
-    return _ROOTS[found[1] or ""] + (inner if alone else f"({inner})")
+    whole = inner if alone else f"({inner})"
+    return _ROOTS[found[1] or ""] + whole if (found[1] or "") in _ROOTS else f"{whole}^(1/{found[1]})"
 
 
 def _fraction(found: re.Match[str]) -> str:
     whole = found[1]
-    top, bottom = ((found[place] if found[place] is not None else found[place + 1]).strip() for place in (2, 4))
+    top, bottom = _either(found, 2), _either(found, 4)
     between = " " if whole and f"{top}{bottom}".isdigit() else ""
     over = (top if _FACTORS.fullmatch(top) else f"({top})", bottom if _ATOM.fullmatch(bottom) else f"({bottom})")
     return f"{whole}{between}{'/'.join(over)}"

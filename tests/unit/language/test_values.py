@@ -202,7 +202,7 @@ def test_another_value_is_another(one: str, other: str) -> None:
     assert not same_value(other, one)
 
 
-@pytest.mark.parametrize("name", ["zh", "en", "zh2", "en2", "zh3", "en3"])
+@pytest.mark.parametrize("name", ["zh", "en", "zh2", "en2", "zh3", "en3", "tex"])
 def test_the_pairs_that_were_written_before_they_were_tried(name: str) -> None:
     """Each line has whether the two are the same, and the two."""
     lines = (Path(__file__).parent / "values" / f"{name}.tsv").read_text(encoding="utf-8").splitlines()
