@@ -322,7 +322,10 @@ _OPPOSITES = """
 """
 
 _STATEMENTS = rules.StatementRules(
-    negation=Pattern(r"\b(?:not|no|never|cannot|without|neither|nor)\b|n[’']t\b", re.IGNORECASE),
+    negation=Pattern(
+        r"\b(?:not|no|never|cannot|without|neither|nor|unable to|incapable of|fail(?:s|ed)? to)\b|n[’']t\b",
+        re.IGNORECASE,
+    ),
     qualifiers=Pattern(
         r"\b(?:sometimes|often|usually|generally|typically|mainly|mostly|largely|partly|nearly|almost|about|around"
         r"|roughly|approximately|at least|at most|up to|more than|less than|over|under|only|some|many|most|few|half|may"
@@ -762,7 +765,10 @@ _ANSWERING = rules.AnsweringRules(
         r"|as far as i can (?:see|tell)"
     ),
     abstention=en_references.ABSTENTION,
-    passage="passages?|sources?|documents?|docs?|refs?|references?|citations?|excerpts?|texts?",
+    passage=(
+        r"passages?|sources?|documents?|docs?|refs?\.?|references?|citations?|excerpts?|texts?|contexts?|chunks?|snippets?"
+        r"|paragraphs?"
+    ),
     conjunction="and",
 )
 

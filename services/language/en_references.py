@@ -158,7 +158,8 @@ _MATERIAL = (
     r"(?:(?:the|these|this|those|any of the|none of the|no|your|provided|given|available) )+(?:(?:given|provided"
     r"|available"
     r"|supplied|above|retrieved|following|numbered|cited|quoted|relevant) )*(?:passage|material|text|source|context"
-    r"|document|excerpt|article|content|paragraph|information|snippet|extract|reference|search result)s?"
+    r"|document|excerpt|article|content|paragraph|information|snippet|extract|reference|search result|note|slide"
+    r"|handout|chapter|lecture|file|book)s?"
 )
 _NOT = r"(?:\bnot\b|n['’]t\b|\bno\b|\bnothing\b|\bnever\b|\bwithout\b|\bnor\b|\bnone\b)"
 _TELLS = (

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from services.language.detection import LANGUAGES
 from services.language.scripts import HAN
+from services.language.units import read_unit
 from services.language.values import same_value
 
 _LONGEST = 400
@@ -16,6 +17,7 @@ _FIGURE = re.compile(
     r"(?<![A-Za-z0-9.])(?P<number>-?\d+(?:[.,]\d+)*(?:e\d+)?(?:[-/:~]\d+(?:\.\d+)?)*)(?P<kind>%|th\b|(?:\s?(?:BCE|CE)\b)"
     rf"|\s?(?:°[A-Za-z]*|[A-Za-zµ]+|[{HAN}]))?"
 )
+_CENTURY = re.compile(r"(?<![\d.])(\d{1,2})th[- ]centur(?:y|ies)(?! BCE)", re.IGNORECASE)
 _DATE = re.compile(r"\d{3,4}-\d\d(?:-\d\d)?")
 
 
@@ -35,10 +37,20 @@ class Figure:
         return self in others or any(self._is(other) for other in others)
 
     def _is(self, other: Figure) -> bool:
-        if self.kind == other.kind:
-            return same_value(self.number, other.number)
+        if self.kind == other.kind and same_value(self.number, other.number):
+            return True
         # A unit beside another, or beside none, may be its notation: 1 km and 1000 m, 50 % and 1/2.
         return same_value(self.written, other.written, convert=True)
+
+    def is_of_kind(self, other: Figure) -> bool:
+        """Return whether two figures tell the same kind of thing: both meters, or a length in any unit."""
+        return self.kind == other.kind or (bool(self.dimension) and self.dimension == other.dimension)
+
+    @property
+    def dimension(self) -> tuple[tuple[str, int], ...]:
+        """What its unit measures; empty without a unit of measure."""
+        unit = read_unit(self.written.removeprefix(self.number).strip())
+        return unit.dimension if unit else ()
 
 
 def figures(text: str) -> set[Figure]:
@@ -48,9 +60,15 @@ def figures(text: str) -> set[Figure]:
         Figure(found["number"], _kind(found["kind"] or "", found["number"]), found[0].strip())
         for found in _FIGURE.finditer(plain)
     ]
-    # A day tells its month and its year as well.
+    told += [Figure(found[1], "century") for found in _CENTURY.finditer(plain)]
+    # A year tells its century, a day its month and its year as well.
+    told += [Figure(str((int(figure.number) - 1) // 100 + 1), "century") for figure in told if _is_year(figure)]
     dates = [figure.number.split("-") for figure in told if figure.kind == "date"]
     return {*told, *(Figure(d[0], "year") for d in dates), *(Figure("-".join(d[:2]), "date") for d in dates)}
+
+
+def _is_year(figure: Figure) -> bool:
+    return figure.kind == "year" and re.fullmatch(r"\d{3,4}", figure.number) is not None
 
 
 def counted(text: str) -> set[tuple[str, str, str]]:

@@ -666,7 +666,7 @@ _ANSWERING = rules.AnsweringRules(
         r"|下|用|句话|话"
     ),
     abstention=zh_references.ABSTENTION,
-    passage="段落|来源|资料|文献|出处|参考(?:资料|文献)?|引用|材料|文档|片段",
+    passage="段落|来源|资料|文献|出处|参考(?:资料|文献)?|引用|材料|文档|片段|文段|原文|上下文",
     conjunction="和",
 )
 

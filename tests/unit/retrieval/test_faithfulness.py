@@ -27,6 +27,7 @@ CONTRADICTED = [
     ("Plants absorb green light.", "Plants do not absorb green light."),
     ("The castle was built in the 19th century.", "The castle was built in the 18th century."),
     ("甲国战胜了乙国。", "乙国战胜了甲国。"),
+    ("蔺相如负荆请罪于廉颇。", "廉颇负荆请罪于蔺相如。"),
     ("植物细胞没有叶绿体。", "植物细胞有叶绿体。"),
     ("叶绿体不是光合作用的场所。", "叶绿体是光合作用的场所。"),
     ("全市人口为五万。", "全市人口为3万。"),
@@ -44,6 +45,7 @@ FAITHFUL = [
     ("Six people died.", "6 people died in the fire."),
     ("About 5,000 people lived there.", "In 1990, 4,987 people lived there."),
     ("The bridge is open.", "The bridge is open, not closed."),
+    ("Penguins are unable to fly.", "Penguins cannot fly."),
     ("The war lasted six years.", "The war lasted from 1914 to 1920."),
     ("The first of the three towers is 80 m high.", "The towers are 80 m, 70 m and 60 m high."),
     ("Einstein refined what Newton had found.", "Newton found gravity, and Einstein refined it."),
@@ -113,6 +115,8 @@ def test_a_figure_of_another_passage_or_of_the_question_is_none_that_the_source_
         ("占总数的50%。", "占总数的二分之一。"),
         ("The wall is 2 km long.", "The wall is 2000 m long."),
         ("It was built in the 19th century.", "It was built in the nineteenth century."),
+        ("It was built in the 19th century.", "It was built in 1887."),
+        ("Water boils at 212 °F.", "Water boils at 100 °C."),
     ],
 )
 def test_a_figure_in_another_notation_is_the_same_figure(statement: str, quote: str) -> None:
@@ -126,6 +130,9 @@ def test_a_figure_in_another_notation_is_the_same_figure(statement: str, quote: 
         ("这座城市有一千三百万人。", "这座城市有12,000,000人。"),
         ("The tax is 4.5% of the price.", "The tax is 3.5% of the price."),
         ("The wall is 3 km long.", "The wall is 2 km long."),
+        ("The wall is 2.46 km long.", "The wall is 2,640 m long."),
+        ("It was built in the 20th century.", "It was built in 1887."),
+        ("It was built in 1987.", "It was built in the 19th century."),
         ("占总数的三分之一。", "占总数的二分之一。"),
     ],
 )

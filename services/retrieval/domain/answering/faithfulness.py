@@ -43,7 +43,7 @@ def _miscounts(statement: str, quote: str, known: Sequence[str]) -> bool:
     others = [figure for figure in sourced - stated if not figure.is_in(stated)]
     rough = any(language.statements.roughly.search(statement) for language in LANGUAGES)
     return any(
-        figure.kind == other.kind and not (rough and _near(figure.number, other.number))
+        figure.is_of_kind(other) and not (rough and _near(figure.number, other.number))
         for figure in unsourced
         if figure.number not in numbers and not figure.is_in(told)
         for other in others
@@ -127,4 +127,4 @@ def _names(text: str) -> list[str]:
     if any(map(str.isascii, text)) and LANGUAGES.of(text).spaced:
         return [found[0] for found in re.finditer(r"[A-ZÀ-Þ][\w’-]+(?: [A-ZÀ-Þ][\w’-]+)*", text)]
     runs = re.findall(rf"[{HAN}]+", text)
-    return [run[start : start + 2] for run in runs for start in range(len(run) - 1)]
+    return [run[at : at + size] for run in runs for size in (2, 3) for at in range(len(run) - size + 1)]

@@ -9,15 +9,29 @@ from functools import cache
 from services.language.detection import LANGUAGES
 
 _NUMBER = r"\d{1,3}"
-_OPENING = re.compile(r"\s*(?:(?P<bracket>[\[【［〔]{1,2})|(?P<round>[(（])|(?P<raised>[⁰¹²³⁴-⁹]{1,3}))")
-_CLOSING = {"bracket": re.compile(r"[\]】］〕]{1,2}"), "round": re.compile(r"[)）]")}
+_OPENING = re.compile(
+    r"\s*(?:(?P<tag><sup>)|(?P<bracket>[\[【［〔]{1,2})|(?P<round>[(（])|(?P<raised>[⁰¹²³⁴-⁹]{1,3}|\^\d{1,2}|[①-⑳]))"
+)
+_CLOSING = {
+    "tag": re.compile("</sup>"),
+    "bracket": re.compile(r"[\]】］〕]{1,2}"),
+    "round": re.compile(r"[)）]"),
+}
+_OPEN_TAG = re.compile(r"\s*<(?:s(?:up?)?)?\Z")
+"""The beginning of a tag, of which the rest may follow."""
 _MAY_GO_ON = re.compile(r"[⁰¹²³⁴-⁹\]】］〕]\Z")
 """The end of a text to which the next character may belong."""
 _LONGEST_MARK = 32
 """Most code points between the brackets of a mark."""
 _LONGEST_RANGE = 20
 """Most passages that a range such as "[1-3]" may name."""
-_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", "^")
+_AFTER_STATEMENT = re.compile(r"(?:[.,;:!?。，；：！？、\n)）\]\[①-⑳]|$)")
+"""What follows a number in a circle that is a mark; before an item of a list stands the item."""
+_TARGET = re.compile(r"\(#[\w-]*\)")
+"""The target of a mark that was written as a link."""
+_INDEXED = re.compile(r"(?<![A-Za-z])[a-z]\Z")
+"""A name of one letter before a number in brackets, which is an index of it."""
 _AFTER_ROUND = re.compile(r" ?(?:[.,;:!?。，；：！？、\n(（\[【［〔]|$)| (?:and|but|while|whereas|or|which)\b")
 """What follows a mark in round brackets: the end of a clause, or another mark."""
 _BEFORE_ROUND = re.compile(r"(?:[a-zà-ɏ]{3}|[\w’'-]+ |[\u4e00-\u9fff”\"’」》%℃°\]])\Z")
@@ -44,10 +58,10 @@ def _mark() -> re.Pattern[str]:
     Asked for "[1]", models write "[1]", "[^1]", "[1, 2]", "[1-3]", "【1】", "【1†source】", "[ID:1]", "[Passage 1]".
     """
     names = "|".join(("ID", *(language.answering.passage for language in LANGUAGES)))
-    numbers = rf"{_NUMBER}(?:\s*(?:[–~-]|{_separator()})\s*\^?{_NUMBER})*"
-    return re.compile(
-        rf"^\s*(?P<name>(?:{names})\s*[:：.]?)?\s*[#^]?\s*(?P<numbers>{numbers})\s*(?:†[^†]{{0,24}})?$", re.IGNORECASE
-    )
+    name = rf"(?:{names})\s*[:：.]?"
+    numbers = rf"{_NUMBER}(?:\s*(?:[–~-]|{_separator()})\s*(?:{name}\s*)?\^?{_NUMBER})*"
+    place = r"(?:†[^†]{0,24}|\^|\s*[,，]\s*(?:pp?\.?\s*\d[\d–-]*|第\s?\d+\s?页))?"
+    return re.compile(rf"^\s*(?P<name>{name})?\s*[#^]?\s*\[?(?P<numbers>{numbers})\]?\s*{place}$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +98,8 @@ class MarkScanner:
         done = 0
         # Space may precede a mark that is dropped, and must then go with it.
         end = len(text) if final else len(text.rstrip())
+        if not final and (tag := _OPEN_TAG.search(text)):
+            end = tag.start()
         for opening in _OPENING.finditer(text):
             if opening.start() < done:
                 continue
@@ -126,17 +142,33 @@ def _read(text: str, opening: re.Match[str], closed: int, before: str) -> Mark |
     whole = text[opening.start() : closed]
     space = whole[: len(whole) - len(whole.lstrip())]
     if kind == "raised":
-        if _POWERED.search(before) or not before.strip() or space:
-            return None
-        return Mark("", (int(opening["raised"].translate(_RAISED)),), whole)
-    inside = whole.strip().lstrip("[【［〔(（").rstrip("]】］〕)）")
+        return _raised(text, opening, closed, before)
+    if before.endswith("]") and _TARGET.fullmatch(whole):
+        return Mark("", ())
+    if kind == "bracket" and _INDEXED.search(before + space) and not _AFTER_STATEMENT.match(text[closed:].lstrip()):
+        return None
+    inside = whole.strip().removeprefix("<sup>").removesuffix("</sup>").lstrip("[【［〔(（").rstrip("]】］〕)）")
     found = _mark().match(LANGUAGES.one_spelling(inside))
     if found is None:
         return None
-    certain = kind == "bracket" or bool(found["name"])
+    certain = kind in {"bracket", "tag"} or bool(found["name"])
     if not certain and not _ends_statement(text, closed, before + space):
         return None
     return Mark(space, _numbers(found["numbers"]), "" if certain else whole)
+
+
+def _raised(text: str, opening: re.Match[str], closed: int, before: str) -> Mark | None:
+    """Return the mark that a raised number is, or one in a circle behind a statement."""
+    written = opening["raised"]
+    space = text[opening.start() : opening.start("raised")]
+    if not before.strip() or (written[0] == "^" and not re.search(r"[.,;!?。，；！？）)”\"]\Z", before)):
+        return None
+    if "①" <= written[0] <= "⑳":
+        stands = _AFTER_STATEMENT.match(text[closed:]) and not re.search(r"[:：、]\Z", before)
+        return Mark(space, (ord(written) - ord("①") + 1,), space + written) if stands else None
+    if _POWERED.search(before) or space:
+        return None
+    return Mark("", (int(written.translate(_RAISED)),), written)
 
 
 def _ends_statement(text: str, closed: int, before: str) -> bool:
