@@ -652,6 +652,7 @@ _STEMS = rules.StemRules(
 _WRITING = rules.WritingRules(
     labels="stem|question|answer|reference|explanation|true or false",
     lead=Pattern(
+    offers=r"\b{answer}\b,? or\b|\bor (?:\w+ ){{0,3}}{answer}\b",
         r"^(?:(?:according to|as (?:stated|mentioned|described|explained) in|based on|in) (?:the|this) "
         r"(?:passage|text|material|sentence|paragraph|quote|statement)\s*,?\s*"
         r"|(?:it|(?:the|this) (?:passage|text|material|sentence|paragraph|quote|statement))(?: [a-z]+ly)? "

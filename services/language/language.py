@@ -306,6 +306,8 @@ class StemRules:
     """What tells a learner to do something."""
     unfinished: Pattern = NEVER
     """A question without its end."""
+    offers: str = "(?!)"
+    """How a question names an answer, `{answer}`, as one of those among which it asks to choose: `A or B`."""
     asking: Pattern = NEVER
     """Words that only ask and name nothing, where no spaces stand between words."""
     asking_words: frozenset[str] = frozenset()

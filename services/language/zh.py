@@ -582,6 +582,10 @@ _WRITING = rules.WritingRules(
     ),
     telling_length=6,
 )
+    offers=(
+        r"{answer}[^？?]{{0,30}}还是|还是[^？?]{{0,8}}{answer}|[和与或、]{answer}(?:之?[中间])?[^？?。]{{0,20}}哪"
+        r"|{answer}[和与或、][^，。？?]{{1,12}}[中间][^？?。]{{0,16}}哪"
+    ),
 
 _COMMANDED = "^|[，,；;：:。]|请|务必|必须|直接|麻烦|希望(?:你|您|老师)|你(?:应该?|要|需要?)|您(?:应该?|要|需要?)"
 """What stands before a verb that commands."""

@@ -107,6 +107,25 @@ def test_an_unsound_question_is_refused_with_its_reason(
     check(draft, EN, accepted)
 
 
+@pytest.mark.parametrize(
+    ("stem", "sound"),
+    [
+        ("Does chlorophyll or carotene absorb red light?", True),
+        ("Which absorbs red light, carotene or chlorophyll?", True),
+        ("Does chlorophyll or carotene absorb red light? (Chlorophyll)", False),
+        ("Chlorophyll: which pigment absorbs red light?", False),
+    ],
+)
+def test_an_answer_among_those_that_the_stem_offers_is_no_leak(stem: str, sound: bool) -> None:
+    draft = dataclasses.replace(SINGLE, stem=stem)
+    if sound:
+        check(draft, EN, Accepted())
+        return
+    with pytest.raises(RefusedError) as refused:
+        check(draft, EN, Accepted())
+    assert refused.value.reason is Refusal.STEM_LEAKS_ANSWER
+
+
 def test_a_repeated_stem_is_refused_whatever_its_case_and_punctuation() -> None:
     accepted = Accepted()
     check(SINGLE, EN, accepted)

@@ -169,6 +169,12 @@ class _Candidate:
         """Return whether an option is about the others, or says that nothing is known; words of the quote are not."""
         return any(known.stems.option_reference.search(option) for known in LANGUAGES) and not says(self.quote, option)
 
+    def offers(self, answer: str) -> bool:
+        """Return whether the stem asks to choose between an answer and others that it names as well, each once."""
+        named = self.language.stems.offers.format(answer=re.escape(answer))
+        once = fold(self.stem).count(fold(answer)) == 1
+        return once and re.search(named, self.stem, re.IGNORECASE) is not None
+
     @property
     def has_equal_options(self) -> bool:
         """Whether two options are one: the same value, or the same name in another form."""
@@ -267,7 +273,7 @@ def _options(it: _Candidate) -> _Rules:
 def _single_choice(it: _Candidate) -> _Rules:
     yield from _options(it)
     yield Refusal.NO_SINGLE_KEY, not it.key_is_known or len(it.right) != 1
-    yield Refusal.STEM_LEAKS_ANSWER, says(it.stem, it.right[0])
+    yield Refusal.STEM_LEAKS_ANSWER, says(it.stem, it.right[0]) and not it.offers(it.right[0])
     yield Refusal.ANSWER_NOT_IN_QUOTE, not all(map(it.supports, it.right))
     yield Refusal.KEY_CONTRADICTS_SOURCE, it.is_by_model and it.quotes_a_wrong_option
     is_quote = it.is_by_model and len(fold(it.right[0])) >= _WHOLE_QUOTE * len(fold(it.quote))
