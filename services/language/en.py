@@ -249,6 +249,9 @@ _READING = rules.ReadingRules(
         r"|two)|figure|fig|table|see|note|one|some|conversely|nevertheless|although this|when this|if this"
         r"|because this|because it|after this|by contrast|explain|describe|list|discuss|state|draw|define|identify"
         r"|nor|neither|yet|rather|either|elsewhere|accordingly|additionally|alternatively|afterward|subsequently|label|calculate|recall|consider|imagine|suppose|remember|think|look|read|write|compare|summary|tip|example)\b"
+        r"|^(?:do not|don['’]t|please|let(?:['’]s| us| me)|of course|notice|try|say|ask yourself|keep in mind"
+        r"|as (?:you|we)|over the (?:ensuing|next|following|past|last)"
+        r"|in (?:one|another) (?:[\w-]+ )?(?:study|experiment|survey|case|example|trial|condition))\b"
         # `In 1900, he …`: nobody is named before the pronoun.
         r"|^(?:\w+|(?:\w+ ){1,3}\w+,) (?-i:this|these|they|it|he|she)\b"
         r"|^(?:in|on|by|from|after|until) (?:\w+ ){1,3}(?-i:they|he|she)\b"
@@ -295,7 +298,8 @@ _READING = rules.ReadingRules(
         r"|questions?(?: for (?:review|discussion|thought))?|exercises?|problems?(?: sets?)?|homework|assignments?"
         r"|quiz|self-(?:test|check|assessment)|answers?(?: key)?|(?:learning )?(?:objectives|outcomes|goals)"
         r"|(?:after|by the end of|in) this (?:chapter|unit|lesson|section|module),? you (?:can|will|should)\b.*"
-        r"|references|bibliography|further reading|key ?words)[\W\d]*$",
+        r"|references|bibliography|further reading|key ?words|acknowledge?ments|copyright(?: page| notice)?"
+        r"|(?:about the )?(?:authors?|editors?|contributors))[\W\d]*$",
         re.IGNORECASE,
     ),
 )
@@ -345,7 +349,11 @@ _STATEMENTS = rules.StatementRules(
     deniable=Pattern(r"(?<=[^\W\d_] )(?:is|are|was|were)\b(?! (?:to|being|still|only|able|at least)\b)"),
     undeniable=Pattern(
         r"\b(?:all|every|each|both|but|however|although|though|yet|particularly|especially|mostly|partly|too|than|only"
-        r"|just|any|so|intended|expected)\b|;|,? and (?:\w+ly )?(?:\w+ed|is|are|was|were)\b|, and\b",
+        r"|just|any|so|intended|expected)\b|;|,? and (?:\w+ly )?(?:\w+ed|is|are|was|were)\b|, and\b"
+        # Another form of it may be: a modern form of aggression is bullying.
+        r"|^(?:an?|one)(?: [\w-]+){3,9} (?:is|was) (?!an?\b|the\b)[a-z]+(?:[.,;]| \()"
+        # No verb of this clause: differences in how people are help to explain it.
+        rf"|\b(?:is|are|was|were) (?:{'|'.join(sorted(_VERBS - _PASTS))})\b",
         re.IGNORECASE,
     ),
     subordinate=Pattern(
@@ -475,6 +483,10 @@ _DETERMINER_NEXT = Pattern(r"^ (?:the|an?|other|its|their|his|her|each|every|all
 """Before it, a last word in -s is the verb whose object begins here: open addressing probes other slots."""
 
 
+_PERFECT = Pattern(r".*\b(?:have|has|had)\s*\|[a-z]+ed\b")
+"""What has been done, before which no noun stands: have | trended downward."""
+
+
 def _is_part(text: str, start: int, end: int) -> bool:
     """Return whether the words behind a term belong to it: a noun, the rest of a name, a letter that names it."""
     found = _NEXT_WORD.match(text[end:])
@@ -483,7 +495,7 @@ def _is_part(text: str, start: int, end: int) -> bool:
         named = named or _ROAD_BEHIND.search(text[:start]) is not None
         clock = _HOUR_BEHIND.search(text[:start]) or _MINUTES_NEXT.match(text[end:])
         return named or clock is not None or (found is not None and not found[0].startswith(" "))
-    if _MONTH_ALONE.match(text[start:end]):
+    if _MONTH_ALONE.match(text[start:end]) or _PERFECT.match(f"{text[:start][-6:]}|{text[start:end]}"):
         return True
     before = _NAME_BEFORE if text[start].isupper() else _NOUN_BEFORE
     if _CUT_VERB.search(text[start:end]) or before.search(text[:start]):
@@ -640,6 +652,7 @@ _STEMS = rules.StemRules(
         asks=Pattern(r"\b(?:what (?:is|are)|define|meant by|definition)\b", re.IGNORECASE),
         gives=Pattern(r"\b(?:is|are) (?:an?|the|any)\b|\b(?:called|means?|refers? to|known as)\b", re.IGNORECASE),
     ),
+    offers=r"\b{answer}\b,? or\b|\bor (?:\w+ ){{0,3}}{answer}\b",
     unfinished=Pattern(
         r"^(?:what|which|who|whom|whose|when|where|why|how|is|are|was|were|do|does|did|can|could|has|have|had)\b"
         r"[^?]*[^?.!:;…)\]\"”’_\s]\s*$",
@@ -652,7 +665,6 @@ _STEMS = rules.StemRules(
 _WRITING = rules.WritingRules(
     labels="stem|question|answer|reference|explanation|true or false",
     lead=Pattern(
-    offers=r"\b{answer}\b,? or\b|\bor (?:\w+ ){{0,3}}{answer}\b",
         r"^(?:(?:according to|as (?:stated|mentioned|described|explained) in|based on|in) (?:the|this) "
         r"(?:passage|text|material|sentence|paragraph|quote|statement)\s*,?\s*"
         r"|(?:it|(?:the|this) (?:passage|text|material|sentence|paragraph|quote|statement))(?: [a-z]+ly)? "
@@ -778,7 +790,10 @@ _OUTLINE = OutlineRules(
     section=r"(?:Section|SECTION|Appendix|APPENDIX)\s+[0-9A-Z][0-9.]*\b",
     # Titles of sections begin with a capital.
     measured=r"\s*(?!pH\b|i[A-Z])[a-zμ°%‰Ω]|\s*(?:[VWNJKCFT]|[kMGT](?:[BWJNV]|Hz|Pa|bps)|Hz|Pa|U\.?S\.?)\b",
-    alone="Abstract|Introduction|Summary|Conclusions?|References|Bibliography|Exercises|Further reading",
+    alone=(
+        "Abstract|Introduction|Summary|Conclusions?|References|Bibliography|Exercises|Further reading|Preface|Foreword"
+        "|Acknowledge?ments|Appendix|Overview|Contents"
+    ),
     caption=r"(?:Figure|Fig\.|Table|Chart)\s*\d+(?:[-.–]\d+)*(?:[.:：]|\s|$)",
     before_page=r"page|p\.|slide",
     of_pages="of",
@@ -1073,7 +1088,8 @@ ENGLISH = rules.Language(
             before_year=Pattern(
                 r"(?:\b(?:the|in|since|by|until|from|after|before|year|around|between|during|late|early|mid|spring|summer"
                 r"|autumn|winter)|\b(?:January|February|March"
-                r"|April|May|June|July|August|September|October|November|December)(?: \d{1,2},)?)$",
+                r"|April|May|June|July|August|September|October|November|December)(?: \d{1,2},)?"
+                r"|[(;][^()]{1,80}[^\W\d]\.?,)$",
                 re.IGNORECASE,
             ),
         ),

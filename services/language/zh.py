@@ -99,7 +99,7 @@ _DEFINITION = Pattern(
     r"(?P<verb>是指|指的是|指|被定义为|定义为|是一[种类门个座项家部首]|是个|是)(?P<meaning>[^。！？]{8,})[。！；;]$"
 )
 _NO_TERM = Pattern(
-    r"(?:核心|目的|目标|原因|结果|特点|重点|关键|基础|任务|原则|意义|主题|作者|首都|名称|做法)$|(?:现任|首任|前任|历任|原名|全称|英文|简称)|不|就|也|都|还|往往|通常|正|只|这|那|什么$"
+    r"(?:核心|目的|目标|原因|结果|特点|重点|关键|基础|任务|原则|意义|主题|作者|首都|名称|做法|原本|本来|原先|曾经?|如今|现在|其实|后来|当时)$|(?:现任|首任|前任|历任|原名|全称|英文|简称)|不|就|也|都|还|往往|通常|正|只|这|那|什么$"
 )
 _NO_MEANING = Pattern(r"^[^，的]{2,8}，[他她它]|^(?:由|因|为|在|从|通过|不|否)|因为|^(?!.*的\w{2})")
 """A reason, a place, a judgment, or nothing that the term is a kind of: what `是` alone says of no definition."""
@@ -126,7 +126,8 @@ def _definition(text: str) -> rules.Definition | None:
     term, verb, meaning = match["term"].strip(), match["verb"], match["meaning"].strip()
     if _NO_TERM.search(term) or (verb == "是" and _NO_MEANING.search(meaning)):
         return None
-    if "指" not in verb and (_NO_KIND.search(meaning) or not _is_kind(meaning)):
+    listed = verb == "是" and "、" in re.split("[，；。]", meaning, maxsplit=1)[0]
+    if "指" not in verb and (listed or _NO_KIND.search(meaning) or not _is_kind(meaning)):
         return None
     # 是个 is 是一个.
     counted = verb.replace("是个", "是一个").removeprefix("是") if verb.startswith(("是一", "是个")) else ""
@@ -164,7 +165,7 @@ _READING = rules.ReadingRules(
         r"|当时|届时|后来|随后|之后|尔后|从此|自此|至此|为此|除此|对此|据此|在当时|到那时|与此|同样|类似|相比之下|事实上"
         r"|实际上|结果|最终|尽管如此|虽然如此|即便如此|从那|自那|到了?那|直到那|在那"
         r"|见图|见表|小结|总结|一句话|提示|想一想|思考|讨论|观察|请|例[：题]|运用|说出|举例|区分|判断|解释|描述|分析"
-        r"|认识|了解|掌握|理解|学会|知道|比较|说明|归纳|接下来|时至|其余|原因|[两二三]者|各方|至于|另有|担任|还有|特别的?是|尤其是|具体|如果成功|在[他她它]|[^，]{0,8}[以由对给为与][他她](?!们|国|人|山)|当中|其间|期间，|次[年日月]|同[年日月]|翌[年日]|当[年日]|一些其他|其他|另一些|原地址|旧的|新的|前[一两]|后[一两])"
+        r"|认识|了解|掌握|理解|学会|知道|比较|说明|归纳|接下来|时至|其余|原因|[两二三]者|各方|至于|另有|担任|还有|特别的?是|尤其是|具体|如果成功|在[他她它]|[^，]{0,8}[以由对给为与][他她](?!们|国|人|山)|当中|其间|期间，|次[年日月]|同[年日月]|翌[年日]|不久[，后]|当[年日]|一些其他|其他|另一些|原地址|旧的|新的|前[一两]|后[一两])"
         # A month without its year, and one thing more than what was told of.
         r"|^[\d一二三四五六七八九十两几数多]+[个]?[年天月日周]+(?:之?后|以后|之?前|以前)"
         r"|^[在于从自据按][^，。]{2,40}，(?:他们?|她们?|它们?)(?!人)|^[在于][^，。]{2,20}，(?:被|也|亦|并|协助|获)"
@@ -193,7 +194,8 @@ _READING = rules.ReadingRules(
     task_section=Pattern(
         r"^[\W\d]*(?:[^。，\n]{0,6}(?:思考题?|练习题?|习题|复习题|测试题|自测题?|讨论题?|课堂练习|课后作业|作业"
         r"|探究活动)"
-        r"|参考答案|答案|(?:学习|教学)目标|(?:教学)?重点难点|参考文献|本课关键词|关键词)[\W\d]*$"
+        r"|参考答案|答案|(?:学习|教学)目标|(?:教学)?重点难点|参考文献|本课关键词|关键词"
+        r"|致谢|版权(?:页|声明|信息)?|作者简介|关于作者)[\W\d]*$"
     ),
 )
 
@@ -224,6 +226,7 @@ _STATEMENTS = rules.StatementRules(
     deniable=Pattern(
         r"(?<![但于可总还就都也只正要若便凡或像老算即如国不常曾原本则既又并先才，])是(?![否非])(?=[^，；：]*$)"
     ),
+    undeniable=Pattern("虽然|尽管|但是?|然而|不过"),
     denials=("没有{}", "不{}"),
     opposites=pairs(_OPPOSITES),
 )
@@ -261,6 +264,8 @@ def _sort(term: str, category: Category) -> str:
         return "place:land"
     if kind == "place" or category is Category.PLACE:
         rank = f":{term[-1]}" if kind == "place" and len(term) > 1 else ":region" if term[-1] in "亚洲欧美" else ""
+        # The dictionary has common nouns as places, but hardly one that is transcribed: 秘鲁, and 入口.
+        rank = rank or (":foreign" if all(map(_TRANSCRIBED.__contains__, term)) else "")
         return "place" + next((sort for sort, endings in _LANDSCAPES.items() if term[-1] in endings), rank)
     if kind == "organization" or (category is Category.CONCEPT and not kind):
         # 星际空间 and 一段时间 share a character, and are not of one sort.
@@ -269,9 +274,10 @@ def _sort(term: str, category: Category) -> str:
 
 
 _LANDSCAPES = {
-    ":water": frozenset("河江湖海洋峡域"),
+    ":water": frozenset("河江湖海洋峡域水"),
     ":land": frozenset("脉岛原地漠陆山峰谷岭"),
     ":house": frozenset("寺"),
+    ":road": frozenset("路街道巷"),
 }
 """Places where nobody has a home, by the last character."""
 _VAGUE_ENDINGS = frozenset("间期面量度性力方")
@@ -290,8 +296,11 @@ _NO_PART = words("两者 二者 方面 双方 各自 自己 本身 其中 广义
 _SPLIT_NAME = Pattern(r"的[对把从向给]$")
 """What the dictionary takes for a preposition where none can stand: the beginning of 对马."""
 _DENYING = frozenset("不非无未")
-_ERA_NEXT = Pattern(r"^(?:元|[一二三四五六七八九十]+)[年世]")
-"""Behind the name of an era or a ruler: which year of it, which of that name."""
+_MORE_NEXT = Pattern(
+    r"^(?:元|[一二三四五六七八九十]+)[年世]|^(?:之|以)?后[又，就便再才即立被开]|^[属科目纲亚][的植动，。、（]"
+)
+"""Behind the name of an era or a ruler: which year of it, which of that name; behind what somebody does, what comes
+after it; behind a plant or an animal, the rank that it has."""
 _BEFORE_NAME = frozenset("新旧老大小东西南北前后副")
 """Words that belong to the name behind them: 新南威尔斯."""
 _RANKS = frozenset("县市省州区镇乡村站港山河江湖海岛")
@@ -346,14 +355,14 @@ def _is_part(text: str, start: int, end: int) -> bool:
         return True
     if (text[start - 1 : start] == "有" and text[end : end + 1] == "的") or (start and text[start - 1] in _DENYING):
         return True
-    if _ERA_NEXT.match(text[end:]) or (inside[-1].tag == "ns" and text[end : end + 1] in _RANKS):
+    if _MORE_NEXT.match(text[end:]) or (inside[-1].tag == "ns" and text[end : end + 1] in _RANKS):
         return True
     if any(word.text in _NO_PART for word in inside) or _SPLIT_NAME.search(text[:start]):
         return True
     beside = [word for word in words if word.end == start or word.start == end]
     if _is_compound(words, start, end):
         return True
-    if inside[0].tag in _PERSONS and any(w.start == end and len(w.text) == 1 and w.tag[0] in "mqjgabz" for w in beside):
+    if inside[0].tag in _PERSONS and any(w.start == end and _ends_name(w) for w in beside):
         return True
     return any(
         (word.end == start and word.text in _BEFORE_NAME)
@@ -363,6 +372,12 @@ def _is_part(text: str, start: int, end: int) -> bool:
         or word.text in _JOINED
         for word in beside
     )
+
+
+def _ends_name(word: Word) -> bool:
+    """Return whether a character behind a name is likelier the end of it than what its bearer does: 维摩诘."""
+    rare = word.tag == "v" and word.text not in COMMON_CHARACTERS and word.log_probability < _RARE
+    return len(word.text) == 1 and (word.tag[0] in "mqjgabz" or rare)
 
 
 _STAND_INS = words(
@@ -385,7 +400,7 @@ _NO_SUBJECT = words("被 平均 全长 总长 年均 总 高 海拔")
 _ADVERBIAL = ("d", "t", "ad", "c", "f")
 
 
-_GOES_ON = Pattern(r"^[^，]{0,10}(?:[也亦又则]|还(?!原))|另外|另有|同样|却|相比之下|与之")
+_GOES_ON = Pattern(r"^[^，]{0,10}(?:[也亦又则]|还(?!原))|^[^，]{0,14}，同样|另外|另有|同样|却|相比之下|与之")
 """What adds to something that was told."""
 _DAY = Pattern(r"(?<![年\d])\d{1,2}\s?月(?!份?刊)")
 _COUNTED_FROM = Pattern(
@@ -393,11 +408,13 @@ _COUNTED_FROM = Pattern(
 )
 """A time that is counted from one which another sentence tells."""
 _ADDRESSES = Pattern(r"我(?!国)|咱们|你们|笔者|您")
-_NOW = Pattern(r"今年|今天|目前|现在|现时|如今|现今|近年|最近|迄今|至今")
+_NOW = Pattern(r"最近一[次届]|现任|今年|今天|目前|现在|现时|如今|现今|近年|最近|迄今|至今")
 """A time that is the writer's."""
 _SO = Pattern(
     r"这(?![是也就才便])|^[州县市区镇村校队站岛省](?:[大内中里位面人境]|的)|[这那]样|(?<!因)如此|[这那]么|[这那]里"
 )
+_OF_THAT = Pattern(r"^[^，]{1,20}是(?:[他她它]们?|其)的?(?!实|他|它|中|余)")
+"""What says whose the subject is by a pronoun alone."""
 _OTHERS = Pattern(r"其[中他它]|[他她它](?!们?国)|前者|后者|双方|两[者人]|全[队团校厂村镇县市]")
 _LONG_QUOTE = Pattern(r"[“「][^”」]{15,}[”」]")
 
@@ -423,7 +440,15 @@ def _of_things(text: str, subject: rules.Subject) -> float:
     return 0.0
 
 
-_SOFT = ((_GOES_ON, 0.3), (_ADDRESSES, 0.4), (_LONG_QUOTE, 0.4), (_NOW, 0.4), (_OTHERS, 0.2), (_SO, 0.6))
+_SOFT = (
+    (_GOES_ON, 0.3),
+    (_ADDRESSES, 1.0),
+    (_LONG_QUOTE, 0.4),
+    (_NOW, 0.4),
+    (_OTHERS, 0.2),
+    (_SO, 0.6),
+    (_OF_THAT, 1.0),
+)
 
 
 def _leans(text: str, subject: rules.Subject) -> float:
@@ -557,6 +582,10 @@ _STEMS = rules.StemRules(
         gives=Pattern(r"是指|指的是|叫做?|称为|：|是一[种个类门项]"),
     ),
     # Who or what opens a clause still does something.
+    offers=(
+        r"{answer}[^？?]{{0,30}}还是|还是[^？?]{{0,8}}{answer}|[和与或、]{answer}(?:之?[中间])?[^？?。]{{0,20}}哪"
+        r"|{answer}[和与或、][^，。？?]{{1,12}}[中间][^？?。]{{0,16}}哪"
+    ),
     unfinished=Pattern(r"(?:^|[，,])(?:谁|哪[里些个种]|什么|多少|几)$"),
     option_reference=zh_references.OPTION_REFERENCE,
 )
@@ -582,10 +611,6 @@ _WRITING = rules.WritingRules(
     ),
     telling_length=6,
 )
-    offers=(
-        r"{answer}[^？?]{{0,30}}还是|还是[^？?]{{0,8}}{answer}|[和与或、]{answer}(?:之?[中间])?[^？?。]{{0,20}}哪"
-        r"|{answer}[和与或、][^，。？?]{{1,12}}[中间][^？?。]{{0,16}}哪"
-    ),
 
 _COMMANDED = "^|[，,；;：:。]|请|务必|必须|直接|麻烦|希望(?:你|您|老师)|你(?:应该?|要|需要?)|您(?:应该?|要|需要?)"
 """What stands before a verb that commands."""
@@ -683,7 +708,7 @@ _OUTLINE = OutlineRules(
         r"\s*(?:千克|公斤|毫克|厘米|毫米|千米|公里|纳米|微米|毫升|分钟|小时|摄氏度|平方|立方|[万亿千百]|[亿万]?元|[个倍]|"
         r"(?:大)?约[为是]?|[是为即](?!什么|何|[^，。]{0,4}$)|等于|左右|以[上下]|[至到]\s*\d)|(?:克|米|升|秒|吨|[伏安瓦赫帕牛焦度岁年天])"
     ),
-    alone="摘要|引言|前言|绪论|小结|本章小结|总结|结论|参考文献|习题|思考题|练习",
+    alone="摘要|引言|前言|序言?|自序|后记|绪论|导论|概述|小结|本章小结|总结|结论|参考文献|习题|思考题|练习|附录|目录|致谢",
     caption=r"(?:图|圖|表|插图)\s*\d+(?:[-.–]\d+)*(?![\d章节页])",
     before_page="第",
     after_page="页",

@@ -85,6 +85,13 @@ def test_a_part_of_a_number_or_a_short_word_gives_nothing_away() -> None:
         "In 1803 she presented a design for the bridge to the town council.",
         "The painter Anna Brandt was born here in the spring of 1921.",
         "After that, the river was used by ships from the northern towns.",
+        "In one study, most of the workers wrote down what they had eaten that day.",
+        "As you recall, the pressure of the air falls with the height above the sea.",
+        "Do not read the words aloud, but say the color that each word is printed in.",
+        "Shiffrin, R. M. (1968). The memory of sailors and its control processes.",
+        "The memory of sailors, in A. Brandt (Eds.), Handbook of the sea and its ships.",
+        "本次事件导致机上两名乘客死亡，其中一人是73岁的J.",
+        ".1998年8月27日，王明当选为红十字会的主席。",
         "此后，该港口逐渐发展成为全国最大的港口。",
         "工程师在二十世纪改进了这些机器的结构和外形。",
         "画家王明于1921年春季出生于这里的一个村庄。",
@@ -206,6 +213,15 @@ async def test_a_kind_that_the_material_does_not_give_is_not_offered(text: str) 
     assert told == [Refusal.KIND_NOT_OFFERED.value]
 
 
+def test_who_is_cited_is_not_asked_for() -> None:
+    text = (
+        "Sleep strengthens the memory of sailors in the northern ports (Rogers, Kuiper, & Kirker, 1977). "
+        "The sailors of Ribe slept on deck in 1850 and in the following years (Brandt & Olsen, 2011; Holm, 2012)."
+    )
+    assert keys(text).isdisjoint({"Rogers", "Kuiper", "Kirker", "Brandt", "Olsen", "Holm", "1977", "2011", "2012"})
+    assert "1850" in keys(text)
+
+
 def keys(text: str) -> set[str]:
     """Return the terms of a material that may be taken out of its sentences."""
     cloze = ClozeMaterial([Passage(text)], 1, LANGUAGES)
@@ -230,6 +246,8 @@ def keys(text: str) -> set[str]:
         ("青苗法规定，官府在春季向农民贷款，秋收之后由农民归还。", "青苗法规定"),
         ("质量守恒定律指出，反应前后各物质的质量总和相等。", "质量守恒定律指出"),
         ("法律另有规定的，法院依照其规定作出判决。", "法律另"),
+        ("牡蒿为菊科蒿属的植物，分布在中国各地的山坡和路边。", "菊科蒿"),
+        ("著名的维摩诘居士出自妙喜世界，曾与文殊菩萨论道。", "维摩"),
         ("哈希表查找的平均时间与元素的数目没有关系。", "哈希"),
         ("1348年，1361年，1369年和1375年瘟疫肆虐佛罗伦萨，人口减少了一半。", "1348"),
     ],
@@ -485,6 +503,7 @@ def test_a_title_settles_what_its_noun_stands_for() -> None:
         ("3月6日，渔民从里伯港出发，前往北海捕鱼。", True),
         ("里伯港的渔民次年在北海捕到了更多的鲱鱼。", True),
         ("我们在里伯港看到了许多捕鲱鱼的渔船。", True),
+        ("“卡基达”是它的启动口令，渔民用它捕鱼。", True),
         ("里伯港的渔民在1588年捕到了大量鲱鱼。", False),
         ("鲱鱼生活在北大西洋的浅水区域。", False),
     ],

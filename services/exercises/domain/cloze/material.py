@@ -39,6 +39,8 @@ _NO_HEADING_ENDS = frozenset('。.！!?？;；:：…)）”"，,')
 """What closes a line that is no heading."""
 _EXPLAINS = frozenset("(（·•/")
 """Beside a bracket stands a synonym; beside a middle dot, the rest of a name."""
+_CITATION = re.compile(r"[(（][^()（）]*?[,，]\s*(?:1[5-9]|20)\d\d[a-z]?\s*(?:[;；,，][^()（）]*)?[)）]")
+"""Authors and years of works, in brackets: (Bandura, 1999; Darley & Latané, 1968)."""
 _CONVERTED = re.compile(r"[^\d,.，。；;()（）]{0,12}[(（][^)）]*\d")
 """Behind a number: brackets that give it in another unit."""
 _STORIED = frozenset((Category.NAME, Category.PERSON, Category.PLACE))
@@ -129,6 +131,7 @@ class ClozeMaterial:
         rules = self.language.cloze
         leaning = rules.leans(text, subject)
         about = "" if _names(text, subject.title, self.language) else subject.title
+        occurrences = tuple(found for found in occurrences if not _is_cited(text, found))
         score, firm = self._weight(text, occurrences, leaning), not rules.hedge.search(text)
         return ClozeLine(*place, text, occurrences, score, firm, leaning, about)
 
@@ -270,6 +273,7 @@ class ClozeMaterial:
             for target in targets[:4]
             if target.term.category not in NUMERIC and self.is_certain(target)
             for score, text in self.distractors.terms(line.text, target, 2, self.rng)
+            if not self._may_be_another_name(target.term.text, text)
         ]
         candidates.sort(key=lambda candidate: candidate[:3], reverse=True)
         exchanged = ((named, self._exchange(line, target, text)) for named, _, text, target in candidates)
@@ -277,6 +281,11 @@ class ClozeMaterial:
         # One thing for another of its sort may make nonsense; a name for a name does not.
         of_names = next((made for named, made in found if named), None)
         return of_names or self._deny(line) or next((made for _, made in found), None)
+
+    def _may_be_another_name(self, term: str, other: str) -> bool:
+        """Return whether two phrases are kinds of one thing, which may be the same: hidden and subliminal messages."""
+        one, two = term.casefold().split(), other.casefold().split()
+        return self.language.spaced and len(one) > 1 and len(two) > 1 and one[-1] == two[-1] and term[:1].islower()
 
     def is_surely_false(self, line: ClozeLine, made: Substitution) -> bool:
         """Return whether no thing stands for another, which may be true as well: a number, a name or a denial does."""
@@ -324,6 +333,12 @@ def _names(text: str, title: str, language: Language) -> bool:
     if all(word[0].isupper() for word in words):
         return not set(words).isdisjoint(re.findall(r"[^\W\d_]+", text))
     return title.casefold() in text.casefold()
+
+
+def _is_cited(text: str, occurrence: Occurrence) -> bool:
+    """Return whether a term stands in brackets that name the work of which a sentence is told."""
+    spans = (found.span() for found in _CITATION.finditer(text))
+    return any(start < occurrence.start and occurrence.end < end for start, end in spans)
 
 
 def _is_half_told(line: ClozeLine, occurrence: Occurrence) -> bool:

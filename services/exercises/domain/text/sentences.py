@@ -83,8 +83,15 @@ def clip(text: str, most: int) -> str:
 
 
 _STATEMENT_ENDS = frozenset('。.！!）)”"；;')
-_NO_PROSE = re.compile(r"https?://|www\.|[=<>|\\{}?？]|\w_\d|\[\w+ needed|:$|：$", re.IGNORECASE)
-"""Addresses, formulas, table rows, questions, and what only introduces a list."""
+_NO_PROSE = re.compile(
+    r"https?://|www\.|[=<>|\\{}?？]|\w_\d|\[\w+ needed|:$|：$|^[.,;:、。，；：]"
+    r"|\(Eds?\.\)|\bpp?\.\s?\d|\bdoi:|\bISBN\b|\d\(\d+\),|\bVol\. \d+[,)]|\bRetrieved from\b|\[[JMDNC]\]\."
+    r"|, (?-i:[A-Z])\.(?: ?(?-i:[A-Z])\.)*,? (?:&|\([12]\d{3})",
+    re.IGNORECASE,
+)
+"""Addresses, formulas, table rows, questions, works that are cited, what only introduces a list, and what is cut."""
+_INITIAL_AT_END = re.compile(r"(?<![A-Za-z.])[A-Z]\.$")
+"""Behind ideographs: the sentence goes on with a name, and that of a vitamin would have no point behind it."""
 _PAIRS = (("(", ")"), ("（", "）"), ("“", "”"), ("《", "》"), ("[", "]"), ("「", "」"))
 
 
@@ -96,7 +103,9 @@ def stands_alone(text: str, language: Language) -> bool:
     if text[-1] not in _STATEMENT_ENDS and text[-1] not in language.sentences.stops:
         return False
     # Chinese material points at a `Figure 3` as well.
-    if _NO_PROSE.search(text) or any(known.reading.points_elsewhere.search(text) for known in {*LANGUAGES, language}):
+    if _NO_PROSE.search(text) or (not language.spaced and _INITIAL_AT_END.search(text)):
+        return False
+    if any(known.reading.points_elsewhere.search(text) for known in {*LANGUAGES, language}):
         return False
     if rules.opens_badly.search(text) or _dangles(text, language):
         return False
