@@ -116,7 +116,7 @@ _RATIONAL = re.compile(r"([+-]?)(\d{1,9})(?:\.(\d{1,9})|/0*([1-9]\d{0,8}))?")
 
 def _with_plain_members(text: str) -> str:
     """Return an interval, a point or a set with its numbers in one notation, and the members of a set in one order."""
-    members = [_RATIONAL.sub(_rational, member) for member in text[1:-1].split(",")]
+    members = [_RATIONAL.sub(_rational, member).replace("+∞", "∞") for member in text[1:-1].split(",")]
     if text[0] == "{" and text[-1] == "}":
         members.sort()
     return f"{text[0]}{','.join(members)}{text[-1]}"

@@ -87,11 +87,15 @@ def _are_the_same(one: Sequence[str], other: Sequence[str], *, convert: bool, la
 
 
 def _is_one_unit(one: str, other: str) -> bool:
-    """Return whether two texts of the same letters are no two units that the case of a letter tells: mA and MA."""
-    units = [read_unit(text.strip()) if 1 < len(text.strip()) <= _LONGEST_UNIT else None for text in (one, other)]
+    """Return whether two texts of the same letters are no two signs that their case tells: mA and MA, Δ and δ."""
+    plain = (one.strip(), other.strip())
+    if all(map(_GREEK_LETTER.fullmatch, plain)):
+        return plain[0] == plain[1]
+    units = [read_unit(text) if 1 < len(text) <= _LONGEST_UNIT else None for text in plain]
     return None in units or units[0] == units[1]
 
 
+_GREEK_LETTER = re.compile("[Α-Ωα-ω]")
 _LONGEST_UNIT = 4
 """Characters of a unit's symbol that stands alone."""
 

@@ -583,7 +583,7 @@ _STEMS = rules.StemRules(
     ),
     # Who or what opens a clause still does something.
     offers=(
-        r"{answer}[^？?]{{0,30}}还是|还是[^？?]{{0,8}}{answer}|[和与或、]{answer}(?:之?[中间])?[^？?。]{{0,20}}哪"
+        r"{answer}[^？?:：—]{{0,30}}还是|还是[^？?(（]{{0,8}}{answer}|[和与或、]{answer}(?:之?[中间])?[^？?。]{{0,20}}哪"
         r"|{answer}[和与或、][^，。？?]{{1,12}}[中间][^？?。]{{0,16}}哪"
     ),
     unfinished=Pattern(r"(?:^|[，,])(?:谁|哪[里些个种]|什么|多少|几)$"),
