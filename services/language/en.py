@@ -772,12 +772,14 @@ _ANSWERING = rules.AnsweringRules(
         "describe present deal say give get make list write short brief sentence word whole entire everything"
     ),
     apology=(
-        r"(?:(?:i['’]?m|i am|we are) )?(?:very |so )?(?:sorry|afraid)(?:,? but)?|unfortunately|regrettably|however"
-        r"|(?:based on|according to|from|in|looking at|having read|given) [^,.]{3,60}(?=,)|(?:the question"
+        r"(?:(?:i['’]?m|i am|we are) )?(?:very |so )?(?:sorry|afraid)(?:,? but)?|unfortunately|regrettably|sadly"
+        r"|however|(?:based on|according to|from|in|looking at|having read|given|without) [^,.]{3,60}(?=,)"
+        r"|(?:the question"
         r"|you) asks? [^.]{0,120}(?=\.)"
         r"|as far as i can (?:see|tell)"
     ),
     abstention=en_references.ABSTENTION,
+    uncited_abstention=en_references.UNCITED_ABSTENTION,
     passage=(
         r"passages?|sources?|documents?|docs?|refs?\.?|references?|citations?|excerpts?|texts?|contexts?|chunks?|snippets?"
         r"|paragraphs?"

@@ -154,19 +154,27 @@ _OF_NOTHING_KNOWN = (
 )
 OPTION_REFERENCE = Pattern(rf"^\W*(?:{_OF_OPTIONS}|{_OF_NOTHING_KNOWN})\W*$", re.IGNORECASE)
 
-_MATERIAL = (
-    r"(?:(?:the|these|this|those|any of the|none of the|no|your|provided|given|available) )+(?:(?:given|provided"
-    r"|available"
-    r"|supplied|above|retrieved|following|numbered|cited|quoted|relevant) )*(?:passage|material|text|source|context"
-    r"|document|excerpt|article|content|paragraph|information|snippet|extract|reference|search result|note|slide"
-    r"|handout|chapter|lecture|file|book)s?"
+_OWN = (
+    r"(?:provided|given|supplied|retrieved|uploaded|shared|attached|available|numbered|cited|quoted|above|following"
+    r"|relevant|study|source|reference)"
 )
+_MATERIAL = (
+    rf"(?:(?:(?:the|these|this|those|any of the|none of the|no|your|my|provided|given|available) )+(?:{_OWN} )*"
+    r"(?:passage|material|text|source|context|document|excerpt|article|content|paragraph|information|snippet|extract"
+    r"|reference|search result)s?\b"
+    rf"|(?:(?:the|these|this|those) (?:{_OWN} )+|your (?:{_OWN} )*)"
+    r"(?:note|slide|handout|chapter|lecture|file|book|textbook|reading|section|page)s?\b"
+    r"|(?:the|these|this|those) [a-z]+s? (?:that )?you(?: have|['’]ve)? (?:gave|given|provided|uploaded|shared)"
+    r"|what (?:is|was|has been|you(?: have)?) (?:given|provided|uploaded|shared)(?: here)?)"
+)
+"""What an answer reads. A book is it where somebody gave it: other books are subjects of their own."""
+_BARE_MATERIAL = r"(?:the|these|this|those|no) (?:note|slide|handout|chapter|lecture|file|book|textbook|reading)s?\b"
 _NOT = r"(?:\bnot\b|n['’]t\b|\bno\b|\bnothing\b|\bnever\b|\bwithout\b|\bnor\b|\bnone\b)"
 _TELLS = (
     r"(?:contain|mention|provid|specif|stat(?:e|ed|es|ing)\b|sa(?:y|id)|tell|told|includ|answer|information|discuss"
-    r"|address|cover|giv|describ|indicat|explain|refer|offer|clarif|detail|reveal|defin|list|nam(?:e|ed|es)\b|hold"
+    r"|address|cover|giv|describ|indicat|expla(?:in|na)|refer|offer|clarif|detail|reveal|defin|list|nam(?:e|ed|es)\b|hold"
     r"|ha(?:ve|s)\b"
-    r"|speak|touch|cite|disclose|note)"
+    r"|speak|touch|cite|disclose|note|go(?:es)? into|get into|deal|bring)"
 )
 _MATTER = (
     r"(?:this|that|it|such|these|the (?:question|topic|subject|matter|issue|answer)|how|what|when|who|where|why|which"
@@ -175,33 +183,62 @@ _MATTER = (
 _MISSING = r"(?:information|mention|answer|details?|data|references?|indication|statements?)"
 _BE = r"(?:is|are|was|were|has been|have been|can be|could be)"
 _ABSTENTIONS = (
-    # The material does not tell, or is silent.
-    rf"(?:(?:none|neither) of )?{_MATERIAL}[^.]{{0,40}}?{_NOT}[^.]{{0,30}}?\b{_TELLS}",
+    # The material does not tell, is silent, or tells something else.
+    (
+        rf"(?:(?:none|neither) of )?{_MATERIAL}(?! (?:of|between) (?!{_MATERIAL}))[^.]{{0,40}}?{_NOT}[^.]{{0,30}}?"
+        rf"\b{_TELLS}"
+    ),
     rf"(?:none|neither) of {_MATERIAL}[^.]{{0,30}}?\b{_TELLS}",
+    rf"neither (?:passage|source|text|document|excerpt)\b[^.]{{0,30}}?\b{_TELLS}",
+    rf"none of (?:this|that|it) (?:is|was)\b[^.]{{0,20}} (?:in|by) {_MATERIAL}",
     (
         rf"{_MATERIAL}[^.]{{0,20}}(?:\bsays? nothing|\b(?:is|are|remains?) silent|\blacks?\b|\bfails? to"
-        r"|\bmakes? no mention|\bomits?\b)"
+        r"|\bmakes? no mention|\bomits?\b|\boffers? no\b|\bleaves? (?:\w+ ){1,4}(?:open|unanswered|unsaid)\b)"
     ),
-    # There is nothing, in the material or about this.
+    rf"{_MATERIAL}[^.]{{0,10}}\b(?:only|merely|just)\b[^.]{{0,80}}(?:;|—|, (?:and|but))[^.]{{0,40}}{_NOT}",
+    rf"{_MATERIAL}[^.]{{0,80}}\bbut not\b",
     (
-        rf"there(?: is| are| was| were|['’]s| does)[^.]{{0,12}}{_NOT}[^.]{{0,80}}?\b(?:in|within|from|by"
-        rf"|among) {_MATERIAL}"
+        rf"{_MATERIAL} (?:\w+ )?(?:contain|say|hold|give|provide|include|offer|mention|ha(?:s|ve)\b)s?"
+        rf" (?:nothing|no (?:[\w-]+ )?{_MISSING})\b"
     ),
+    rf"(?:I|we) [^.]{{0,30}}?{_MATERIAL}[^.]{{0,10}}?\bbut\b[^.]{{0,40}}?{_NOT}",
+    # There is nothing in the material.
+    (
+        rf"there(?: is| are| was| were|['’]s| does)[^.]{{0,12}}(?:{_NOT}|insufficient|too little)[^.]{{0,80}}?"
+        rf"\b(?:in|within|from|by|among) {_MATERIAL}"
+    ),
+    rf"(?:nothing|nowhere) (?:in|within) {_MATERIAL}",
+    (
+        rf"[^.]{{2,80}} (?:is|are|was|were|has|have|does|do|can)(?: not|n['’]t| never|not| nowhere)(?: been| be)?"
+        rf" (?:[a-z]+ly )?(?:{_TELLS}|found|available|given|appear|in\b)\w*[^.]{{0,20}}?"
+        rf"(?: (?:in|by|from|within|among))? {_MATERIAL}"
+    ),
+    rf"[^.]{{2,80}} (?:is|are|was|were) (?:unavailable|absent|missing|omitted)\b[^.]{{0,20}} (?:in|from) {_MATERIAL}",
+    rf"[^.]{{2,60}}\b(?:outside|beyond) (?:of )?(?:the scope of )?(?:what )?{_MATERIAL}",
+    # Who answers does not know.
+    (
+        r"(?:I|we) (?:can ?not|can['’]t|could not|couldn['’]t|do not|don['’]t|did not|didn['’]t"
+        r"|(?:am|are|was) (?:not able|unable)"
+        r" to)[^.]{0,30}?\b(?:answer|find|determine|locate)\b"
+    ),
+    r"(?:the|your|this) question (?:can ?not|can['’]t|could not)[^.]{0,20}answer",
+)
+_UNCITED_ABSTENTIONS = (
+    rf"(?:(?:none|neither) of )?{_BARE_MATERIAL}[^.]{{0,40}}?{_NOT}[^.]{{0,30}}?\b{_TELLS}",
     (
         rf"there(?: is| are| was| were|['’]s)(?: not| n['’]t)? (?:no|not enough|insufficient|any|nothing)\b"
         rf" (?:[\w-]+ ){{0,2}}"
         rf"{_MISSING}\b(?: (?:about|on|of|regarding|concerning|for|as to|to) {_MATTER}\b"
         r"|(?: (?:here|given|available|provided|found))?\W*$)"
     ),
-    rf"nothing (?:in|within) {_MATERIAL}",
     # Nothing was found in the tomb: that is an answer.
     (
         r"nothing (?:[\w-]+ ){0,2}(?:is|was|has been)? ?(?:said|stated|mentioned|told|written|given|provided|found)\b"
         rf"(?! (?:in|on|at|under|inside|near|by) (?!{_MATERIAL}))(?![^.]*\b(?:except|but|besides)\b)"
     ),
     rf"no mention (?:is|was|has been) (?:ever )?made\b(?! (?:in|on|by) (?!{_MATERIAL}))",
-    rf"nowhere (?:in|within) {_MATERIAL}",
-    r"there(?: is| was|['’]s) nothing (?:in )?here\b",
+    r"(?:there(?: is| was|['’]s) )?nothing (?:in )?here\b",
+    rf"(?:I|we) (?:have|see|find|found) no (?:[\w-]+ ){{0,2}}{_MISSING}\b",
     (
         rf"(?:no|not enough|insufficient) (?:[\w-]+ ){{0,2}}(?:{_MISSING}|passages?|sources?)\b(?: (?:about|on|of"
         r"|regarding"
@@ -209,31 +246,29 @@ _ABSTENTIONS = (
         rf"|included"
         r"|present|contained|there)\b| (?:answers?|mentions?|addresses|says?|describes?|discusses|covers?|gives?)\b)"
     ),
+    r"(?:not enough|insufficient) (?:context|evidence|data|information)\b[^.]{0,20} to (?:answer|say|tell|know)",
     # It is not told. `This` needs no place, another subject does.
     (
-        rf"{_MATTER}(?: (?:information|detail|point|question))? (?:is|are|was|were|has|can)"
+        rf"{_MATTER}(?: (?:information|detail|point|question))?(?: (?:is|are|was|were|has|can)|['’]s)"
         r"(?:not| not|n['’]t| never)(?: been| be)?"
         rf" (?:[a-z]+ly )?(?:{_TELLS}|found|available|known|determined|inferred|in )"
     ),
+    rf"{_MATTER}(?: (?:information|detail|answer))? (?:is|are) (?:unavailable|absent|missing)\b",
     rf"{_MATTER} (?:does|do|did)(?: not|n['’]t) (?:mention|say|tell|state|specify|discuss|address)\b",
-    (
-        rf"[^.]{{2,80}} (?:is|are|was|were|has|have|does|do|can)(?: not|n['’]t| never|not)(?: been| be)?"
-        rf" (?:[a-z]+ly )?(?:{_TELLS}|found|available|given|appear)\w*[^.]{{0,20}}? (?:in|by|from|within|among)"
-        rf" {_MATERIAL}"
-    ),
-    # Who answers does not know.
     (
         r"(?:I|we) (?:can ?not|can['’]t|could not|couldn['’]t|do not|don['’]t|did not|didn['’]t"
         r"|(?:am|are|was) (?:not able|unable)"
-        r" to)[^.]{0,30}?\b(?:answer|find|know|determine|tell|say|see|locate|infer|have)\b"
+        r" to)[^.]{0,30}?\b(?:know|tell|say|see|infer|have)\b"
     ),
     (
-        r"(?:it is |this is |that is )?(?:not (?:possible|clear)|impossible|unclear|unknown)[^.]{0,30}"
+        r"(?:(?:it|this|that)(?: is|['’]s) )?(?:not (?:possible|clear)|impossible|unclear|unknown)[^.]{0,30}"
         r"\b(?:from|based on|to (?:say|tell|answer|determine))\b"
     ),
     r"not (?:mentioned|stated|specified|given|provided|found|addressed|discussed|answered|covered|in (?:the|this))\b",
-    r"(?:the|your|this) question (?:can ?not|can['’]t|could not|is not)[^.]{0,20}answer",
+    r"(?:the|your|this) question is not[^.]{0,20}answer",
 )
 ABSTENTION = "|".join(_ABSTENTIONS)
-"""How an answer begins that says that the material says nothing: of the material, or of `this`. That a treaty does not
-mention something may well be an answer."""
+"""How an answer begins that says that the material says nothing: of the material. That a treaty does not mention
+something may well be an answer."""
+UNCITED_ABSTENTION = "|".join(_UNCITED_ABSTENTIONS)
+"""How one begins that names no material: of `this`, or of nothing. What begins so and cites may well be an answer."""

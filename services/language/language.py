@@ -391,7 +391,9 @@ class AnsweringRules:
     apology: str = "(?!)"
     """What may stand before an abstention, as an expression."""
     abstention: str = "(?!)"
-    """How a model says in its own words that there is no answer, as an expression."""
+    """How a model says in its own words that the material holds no answer, as an expression."""
+    uncited_abstention: str = "(?!)"
+    """The same where it does not name the material: an answer that cites something may begin so."""
     deliberation: tuple[str, ...] = ()
     """How a text begins that a model thinks, in lower case."""
     passive: Pattern = NEVER

@@ -687,7 +687,7 @@ _ANSWERING = rules.AnsweringRules(
         "问题是",
     ),
     passive=Pattern(r"被|由|为[^，。]{1,8}所|受到"),
-    apology="(?:很|非常)?(?:抱歉|对不起|遗憾)|(?:根据|依据|从|在)[^，。]{2,20}(?=[，,])|问题(?:是|问的是)[^。]{0,60}(?=。)",
+    apology="(?:很|非常)?(?:抱歉|对不起|不好意思|遗憾)|(?:根据|依据|从|在)[^，。]{2,20}(?=[，,])|问题(?:是|问的是)[^。]{0,60}(?=。)",
     overview=Pattern(
         r"文档|文件|文章|资料|材料|课文|课件|讲义|课程|本章|本节|本文|全文|章节|章|节|幻灯片|演示文稿|总结|小结|概括"
         r"|概述|归纳|梳理|简述"
@@ -695,6 +695,7 @@ _ANSWERING = rules.AnsweringRules(
         r"|下|用|句话|话"
     ),
     abstention=zh_references.ABSTENTION,
+    uncited_abstention=zh_references.UNCITED_ABSTENTION,
     passage="段落|来源|资料|文献|出处|参考(?:资料|文献)?|引用|材料|文档|片段|文段|原文|上下文",
     conjunction="和",
 )

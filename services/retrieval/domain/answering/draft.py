@@ -21,15 +21,19 @@ from services.retrieval.values.chat import ChatFinish
 from services.retrieval.values.chunk import Hit, embedding_model
 
 _MARKER = re.compile(ABSTENTION_MARKER.replace("_", "[_ ]"))
+_CITED = re.compile(r"\[\d")
+"""A citation, as `CitedText` writes it."""
 _MOST_CODE_POINTS = 300
 """A longer text says more than that there is no answer."""
 
 
 @cache
-def _abstention() -> re.Pattern[str]:
-    """Compile how a model begins, in any language, that says that there is no answer."""
+def _abstention(cites: bool) -> re.Pattern[str]:
+    """Compile how a model begins, in any language, that says that there is no answer; `cites`: and cites a passage."""
     apologies = "|".join(language.answering.apology for language in LANGUAGES)
     abstentions = "|".join(language.answering.abstention for language in LANGUAGES)
+    if not cites:
+        abstentions = "|".join((abstentions, *(language.answering.uncited_abstention for language in LANGUAGES)))
     return re.compile(rf"^\W*(?:(?:{apologies})\W+)?(?:{abstentions})", re.IGNORECASE)
 
 
@@ -62,7 +66,10 @@ class AbstentionFilter:
 
 def is_abstention(answer: str) -> bool:
     """Return whether an answer of one or two sentences says, in the model's own words, that there is none."""
-    return len(answer) <= _MOST_CODE_POINTS and _abstention().match(LANGUAGES.one_spelling(answer)) is not None
+    if len(answer) > _MOST_CODE_POINTS:
+        return False
+    abstention = _abstention(_CITED.search(answer) is not None)
+    return abstention.match(LANGUAGES.one_spelling(answer)) is not None
 
 
 def _overlap(text: str) -> int:
