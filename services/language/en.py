@@ -738,6 +738,11 @@ _ANSWERING = rules.AnsweringRules(
     not_in_material="The material does not contain an answer to this question.",
     unsupported="(No passage of the material supports this.)",
     contradicted=" (the source says otherwise)",
+    definition=Pattern(
+        r"^(?:please )?(?:what(?:['’]s| is| are)(?: meant by)?|define|explain|(?P<does>what (?:do|does)))"
+        r"(?: the (?:definition|meaning) of)?(?: an?| the)? [“\"]?(?P<named>[\w'’ -]{2,40}?)[”\"]?(?(does) mean)[?.]?$",
+        re.IGNORECASE,
+    ),
     deliberation=(
         "okay",
         "ok,",

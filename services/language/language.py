@@ -388,6 +388,8 @@ class AnsweringRules:
     """Words of a question about the material as a whole, where no spaces stand between words."""
     overview_words: str = ""
     """The same where spaces do."""
+    definition: Pattern = NEVER
+    """A question that asks what a thing is and nothing else of it; its group `named` is what the thing is called."""
     apology: str = "(?!)"
     """What may stand before an abstention, as an expression."""
     abstention: str = "(?!)"

@@ -694,6 +694,13 @@ _ANSWERING = rules.AnsweringRules(
         r"|简介|介绍|主要|核心|重点|要点|大意|主旨|主题|中心|思想|内容|讲述|讲|说|写|关于|整体|整|本|份|篇|请|帮|我"
         r"|下|用|句话|话"
     ),
+    definition=Pattern(
+        r"^(?:请问?)?(?P<asks>什么(?:是|叫做?)|何[谓为]|解释(?:一下)?|说明(?:一下)?)?"
+        # What is only said to be a process is mostly called without that: 蒸腾作用, 蒸腾.
+        r"[“「《]?(?P<named>[^，。、；：？?！“”「」《》的是\s]{2,12}?)(?:作用|现象|过程)?[”」》]?"
+        r"(?:的(?:定义|含义|概念|意思))?"
+        r"(?(asks)|(?:是指?(?:什么|啥)(?:意思|东西)?|(?:是)?指的是什么|什么意思|的?定义))[？?。]?$"
+    ),
     abstention=zh_references.ABSTENTION,
     uncited_abstention=zh_references.UNCITED_ABSTENTION,
     passage="段落|来源|资料|文献|出处|参考(?:资料|文献)?|引用|材料|文档|片段|文段|原文|上下文",

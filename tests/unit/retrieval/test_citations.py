@@ -244,6 +244,13 @@ def test_support_is_found_for_an_answer_that_cites_nothing() -> None:
     assert support("它的场所是叶绿体。") == ["叶绿体是它的场所。"]
 
 
+def test_a_heading_that_says_no_more_than_the_question_supports_no_answer() -> None:
+    keywords = chunk("蒸腾\n\n下渗\n\n径流")
+    answer = CitedText("蒸腾是什么？", [keywords])
+    answer.feed("蒸腾是水汽从水体蒸发成气体的过程。[1]")
+    assert not answer.has_supported_citation
+
+
 def test_a_short_answer_is_supported_through_its_question() -> None:
     assert support("Yes.", "Does ice float on water?") == ["Ice floats on water."]
 

@@ -120,3 +120,9 @@ def test_any_text_is_read_whole_in_the_end(seed: int) -> None:
         told = "".join(portion.text for part in parts for portion in part if portion.number == number)
         kept = [c for c in told if not c.isspace() and c != "…"]
         assert sorted(kept) == sorted(c for c in text if not c.isspace() and c != "…")
+
+
+def test_what_says_no_more_than_the_question_is_not_read_first() -> None:
+    texts = ["本课关键词。蒸腾。下渗。蒸发。", "水由液态变为气态。蒸腾：植物通过叶片上的气孔散发水汽。海洋很大。"]
+    first, _ = in_parts("蒸腾是什么？", passages(texts), 30)
+    assert ["气孔" in portion.text for portion in first] == [True]

@@ -176,3 +176,24 @@ def test_without_the_leg_across_languages_no_lexicon_is_read() -> None:
 def test_an_operators_threshold_holds_among_many_too() -> None:
     best, others = found(PASSAGE, 0, 0.60, 30), strangers(0.25, 9)
     assert not RelevanceGate(MANY, 1.5).passes(WATER, [best], [best, *others])
+
+
+@pytest.mark.parametrize(
+    ("question", "passage", "passes"),
+    [
+        ("什么是蒸腾作用？", "蒸腾：植物通过气孔散发水汽。", True),
+        ("蒸騰作用是什麼？", "蒸腾：植物通过气孔散发水汽。", True),
+        ("下渗是什么意思", "下滲是地面的水往下滲入土壤。", True),
+        ("请解释“下渗”", "下渗是地面的水渗入土壤。", True),
+        ("板块构造的定义是什么？", "下渗是地面的水渗入土壤。", False),
+        ("下渗的速度是什么？", "下渗是地面的水渗入土壤。", False),
+        ("Define perceptrons.", "Perceptrons are the simplest of networks.", True),
+        ("What does 'margin' mean?", "The margin is the distance to it.", True),
+        ("what's the margin", "The margin is the distance to it.", True),
+        ("What is the length of the margin?", "The margin is the distance to it.", False),
+        ("Explain osmosis", "The margin is the distance to it.", False),
+    ],
+)
+def test_what_a_thing_is_may_stand_wherever_the_thing_is_named(question: str, passage: str, passes: bool) -> None:
+    assert GATE.passes(question, [hit("水壶大声鸣叫。", 0, -1.0), hit(passage, 1, -1.0)]) is passes
+    assert not RelevanceGate(GATED, 2.0).passes(question, [hit(passage, 0, -1.0)])

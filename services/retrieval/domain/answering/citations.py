@@ -52,10 +52,16 @@ class CitablePassage:
 
         The sentence is the one that holds most of the statement's terms; between equals, it holds more of the
         question's terms, then it is shorter. Its share of the statement's terms is the support. A statement as short
-        as "Yes" would be supported by any sentence: there, the question's terms count as the statement's.
+        as "Yes" would be supported by any sentence: there, the question's terms count as the statement's. A heading
+        that says no more than the question supports no statement that does.
         """
+        answers = len(statement) >= _TELLING_TERMS and bool(statement - question)
+
+        def held_by(told: frozenset[str]) -> frozenset[str]:
+            return frozenset() if answers and told <= question else told
+
         best, held = max(
-            self._sentences,
+            ((span, held_by(told)) for span, told in self._sentences),
             key=lambda found: (coverage(statement, found[1]), coverage(question, found[1]), -len(found[1])),
         )
         wanted = statement if len(statement) >= _TELLING_TERMS else statement | question

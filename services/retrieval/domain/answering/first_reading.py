@@ -14,6 +14,7 @@ from itertools import groupby
 
 from services.language.search_terms import Sought, search_terms
 from services.language.sentences import Span, split_sentences
+from services.language.terms import terms
 from services.language.tokens import estimate_tokens
 from services.retrieval.values.answer import Portion
 from services.retrieval.values.chunk import Chunk
@@ -71,11 +72,15 @@ def _best_first(question: str, passages: Sequence[Chunk], sentences: Sequence[_S
     """Return the positions of sentences, the likeliest to hold the answer first."""
     wanted = search_terms(question).words.keys()
     sought = Sought(wanted)
-    holds = [sought.held_by(passages[one.number - 1].text[one.span.start : one.span.end]) for one in sentences]
-    having = Counter(term for terms in holds for term in terms)
+    texts = [passages[one.number - 1].text[one.span.start : one.span.end] for one in sentences]
+    asked = terms(question)
+    # A heading or an entry of a list that says no more than the question holds no answer.
+    holds = [sought.held_by(text) if terms(text) - asked else set() for text in texts]
+    having = Counter(term for held in holds for term in held)
     rarity = {term: math.log(1 + len(sentences) / (having[term] + 0.5)) for term in wanted}
-    most = sum(rarity.values()) or 1.0
-    own = [sum(rarity[term] for term in terms) / most for terms in holds]
+    # What no sentence holds tells none from another, and is most of a short question: 腾是, 是什, 什么.
+    most = sum(rarity[term] for term in having) or 1.0
+    own = [sum(rarity[term] for term in held) / most for held in holds]
     scores = []
     for place, sentence in enumerate(sentences):
         around = [own[at] for at in (place - 1, place + 1) if _stand_together(sentences, place, at)]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from services.language.detection import LANGUAGES, language_of
+from services.language.folding import says
 from services.language.lexicon import Lexicon
 from services.language.scripts import in_known_script
 from services.language.terms import coverage, terms
@@ -51,7 +52,13 @@ class RelevanceGate:
         self._lexicon = lexicon
 
     def passes(self, question: str, hits: Sequence[Hit], candidates: Sequence[Hit] = ()) -> bool:
-        """Return whether `hits`, the best of `candidates`, reach the threshold; False without passages."""
+        """Return whether `hits`, the best of `candidates`, reach the threshold; False without passages.
+
+        What a thing is may stand in any passage that names it. Such a question has so few words that neither they nor
+        its vector tell much, and no set that was measured has such questions.
+        """
+        if self._threshold is None and _names_what_is_defined(question, hits):
+            return True
         return self.margin(question, hits, candidates) >= 0
 
     def margin(self, question: str, hits: Sequence[Hit], candidates: Sequence[Hit] = ()) -> float:
@@ -111,6 +118,13 @@ class RelevanceGate:
         codes = [language.code for language in LANGUAGES]
         thresholds = dict.fromkeys(itertools.product(codes, codes), self._threshold)
         return Calibration(known.weight if known else 0.0, thresholds, {}, {})
+
+
+def _names_what_is_defined(question: str, hits: Sequence[Hit]) -> bool:
+    """Return whether a question asks only what a thing is, and a passage calls the thing by its name."""
+    asked = LANGUAGES.one_spelling(question.strip())
+    found = LANGUAGES.of(asked).answering.definition.match(asked)
+    return found is not None and any(says(LANGUAGES.one_spelling(hit.chunk.text), found["named"]) for hit in hits)
 
 
 def _strange(hits: Sequence[Hit]) -> list[Hit]:
