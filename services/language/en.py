@@ -253,7 +253,9 @@ _READING = rules.ReadingRules(
         r"|as (?:you|we)|over the (?:ensuing|next|following|past|last)"
         r"|in (?:one|another) (?:[\w-]+ )?(?:study|experiment|survey|case|example|trial|condition))\b"
         # `In 1900, he …`: nobody is named before the pronoun.
-        r"|^(?:\w+|(?:\w+ ){1,3}\w+,) (?-i:this|these|they|it|he|she)\b"
+        r"|^(?:\w+,?|(?:\w+ ){1,3}\w+,) (?-i:this|these|they|it|he|she)\b"
+        # What is only assumed, and not stated.
+        r"|^(?:let (?:\w+|the \w+) (?:be|denote)|assume)\b"
         r"|^(?:in|on|by|from|after|until) (?:\w+ ){1,3}(?-i:they|he|she)\b"
         r"|^(?:in|on|at|by|during|for|from|with) [^,]{2,60}, (?-i:they|he|she)\b"
         r"|^(?:all|both|only|none) (?:of )?(?:two|three|four|five|\d+)\b|\balready mentioned\b"

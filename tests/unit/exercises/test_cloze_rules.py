@@ -97,6 +97,13 @@ def test_a_part_of_a_number_or_a_short_word_gives_nothing_away() -> None:
         "画家王明于1921年春季出生于这里的一个村庄。",
         "当时，铁路公司雇用了一万多名来自南方的工人。",
         "议会决定该法案于1832年春季在全国正式生效。",
+        "Practically, it says that some network with two layers computes any function.",
+        "Let c be the true concept and call a term bad if it does not appear in c.",
+        "Assume the data is linearly separable with a margin greater than zero.",
+        "设函数f(x)在区间上连续，且其导数存在。",
+        "假设数据是线性可分的，且间隔大于零。",
+        "已知三角形的两边长分别为3和4，且夹角为直角。",
+        "让我们来看看光合作用的过程和条件。",
     ],
 )
 def test_a_sentence_that_points_at_what_it_does_not_name_is_not_asked_about(text: str) -> None:
@@ -111,6 +118,10 @@ def test_a_sentence_that_points_at_what_it_does_not_name_is_not_asked_about(text
         "The rights of those who rent a house are protected by the law of the state.",
         "如果一台机器有两个轮子，这台机器在大多数国家被称为自行车。",
         "人们应该在春季给果树修剪枝条，并清除杂草。",
+        "Let alone, the fire burns for three days and destroys the forest.",
+        "已知最古老的化石出现在三十五亿年前的岩石中。",
+        "假设检验是统计学中判断样本差异的一种方法。",
+        "设在北京的研究所培养了第一批地质学家。",
     ],
 )
 def test_a_sentence_that_names_what_it_points_at_stands_alone(text: str) -> None:
