@@ -579,7 +579,9 @@ _CLOZE = rules.ClozeRules(
     ),
     bounds_behind=((Pattern(rf"\b{MONTH} $"), 31),),
     before_place=words("in at near across around outside inside into towards toward"),
-    listed=Pattern(r"(?:\b(?:and|or|nor)|,)\s+(?:(?:an?|the) )?$", re.IGNORECASE),
+    listed=Pattern(
+        r"(?:\b(?:and|or|nor|such as|e\.g\.,?|for (?:example|instance),?)|,)\s+(?:(?:an?|the) )?$", re.IGNORECASE
+    ),
     listed_number=Pattern(r"\bor\s+$"),
     # A list, or a name that shares its last word: the Royal and Western Infirmaries.
     lists_on=Pattern(

@@ -226,7 +226,7 @@ _STATEMENTS = rules.StatementRules(
     bound=Pattern(r"(?:至少|超过|不到|多达|至多|最多|少于|多于|大于|小于|高于|低于|到|至|[-–—~～])\s*$", re.IGNORECASE),
     # Only the last clause is denied: what follows another would lean on what is not so any more.
     deniable=Pattern(
-        r"(?<![但于可总还就都也只正要若便凡或像老算即如国不常曾原本则既又并先才，])是(?![否非])(?=[^，；：]*$)"
+        r"(?<![但于可总别其还就都也只正要若便凡或像老算即如国不常曾原本则既又并先才，])是(?![否非])(?=[^，；：]*$)"
     ),
     undeniable=Pattern("虽然|尽管|但是?|然而|不过"),
     denials=("没有{}", "不{}"),
@@ -514,7 +514,7 @@ _CLOZE = rules.ClozeRules(
     sort=_sort,
     is_part=_is_part,
     # Behind 波兰语： stands a translation of what is told before it.
-    listed=Pattern(rf"(?:[、和与及或跟同等]|[{HAN}]\s|语\s?[：:])\s*$"),
+    listed=Pattern(rf"(?:[、和与及或跟同等]|(?:[，（(]如|例如|比如|诸如)[：:]?|[{HAN}]\s|语\s?[：:])\s*$"),
     bounds=(
         (Pattern(r"\s?月"), 12),
         (Pattern(r"\s?[日号]"), 31),

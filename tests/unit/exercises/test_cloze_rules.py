@@ -309,6 +309,23 @@ def test_a_team_is_no_party_and_a_river_no_town(one: str, other: str, alike: boo
     assert (sorts[0] == sorts[1]) is alike
 
 
+@pytest.mark.parametrize(
+    ("before", "is_example"),
+    [
+        ("In most countries (such as the ", True),
+        ("In some lands, for instance ", True),
+        ("Many metals, e.g. ", True),
+        ("The state was as such the ", False),
+        ("在大多数国家（如", True),
+        ("许多金属，例如", True),
+        ("情况正如", False),
+    ],
+)
+def test_one_example_of_several_is_not_asked_for(before: str, is_example: bool) -> None:
+    language = LANGUAGES.of(before)
+    assert (language.cloze.listed.search(before) is not None) is is_example
+
+
 @pytest.mark.parametrize("text", ["一些学者", "其他城市", "许多工人"])
 def test_a_member_that_names_nothing_is_no_option(text: str) -> None:
     assert not CHINESE.reading.lists.is_member(text)
@@ -323,6 +340,9 @@ def test_a_member_that_names_nothing_is_no_option(text: str) -> None:
         ("这个词字面意思是“石头”，指坚固的城墙。", False),
         ("他年轻时经常是船上的厨师。", False),
         ("他曾是船上的厨师。", False),
+        ("这种城墙在北方很常见，特别是在山区。", False),
+        ("这种城墙在北方很常见，尤其是在山区。", False),
+        ("这三座桥分别是木桥、石桥和铁桥。", False),
     ],
 )
 def test_only_what_ends_a_sentence_is_denied(text: str, denied: bool) -> None:
