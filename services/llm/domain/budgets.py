@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from services.llm.values.spending import Account, Budget, Caller, Limit, Period, Scope
 
 _BEGINNING = date(1970, 1, 1)
+_MOST_REMEMBERED = 4096
 
 
 def limits_of(budgets: Sequence[Budget], caller: Caller, model: str, today: date) -> list[Limit]:
@@ -30,6 +31,25 @@ def limits_of(budgets: Sequence[Budget], caller: Caller, model: str, today: date
             account = Account(budget.scope, name, budget.period, _first_day(budget.period, today))
             found[budget.scope, budget.period] = Limit(account, budget.limit_nanos)
     return list(found.values())
+
+
+class RememberedLimits:
+    """The limits of callers that come again and again, as long as budgets and day are the same."""
+
+    def __init__(self) -> None:
+        self._budgets: Sequence[Budget] = ()
+        self._today = _BEGINNING
+        self._found: dict[tuple[Caller, str], tuple[Limit, ...]] = {}
+
+    def of(self, budgets: Sequence[Budget], caller: Caller, model: str, today: date) -> tuple[Limit, ...]:
+        """Return what `limits_of` does."""
+        if budgets is not self._budgets or today != self._today or len(self._found) >= _MOST_REMEMBERED:
+            self._budgets, self._today = budgets, today
+            self._found.clear()
+        limits = self._found.get((caller, model))
+        if limits is None:
+            limits = self._found[caller, model] = tuple(limits_of(budgets, caller, model, today))
+        return limits
 
 
 def seconds_until_renewed(account: Account, now: datetime) -> float | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 
+from services.kit.brackets import Bracket
 from services.llm.domain import faults
 
 _SMOOTHING = 0.2
@@ -38,22 +38,23 @@ class Bulkhead:
         """Return how long a call that came now would probably wait for a slot."""
         return self._turn_seconds() if self._semaphore.locked() else 0.0
 
-    @asynccontextmanager
-    async def slot(self, timeout: float) -> AsyncIterator[None]:
+    def slot(self, timeout: float) -> Bracket[float]:
         """Hold a slot while the block runs; refuse where the queue is full or none comes free in `timeout` seconds."""
+        return Bracket(partial(self._taken, timeout), self._give_back)
+
+    async def _taken(self, timeout: float) -> float:
+        """Take a slot; return the instant on the loop's clock."""
         if self._semaphore.locked():
             await self._turn(timeout)
         else:
             await self._semaphore.acquire()  # At once.
-        loop = asyncio.get_running_loop()
-        started = loop.time()
         self._free -= 1
-        try:
-            yield
-        finally:
-            self._free += 1
-            self._semaphore.release()
-            self._typical_seconds += _SMOOTHING * (loop.time() - started - self._typical_seconds)
+        return asyncio.get_running_loop().time()
+
+    def _give_back(self, since: float, _: object) -> None:
+        self._free += 1
+        self._semaphore.release()
+        self._typical_seconds += _SMOOTHING * (asyncio.get_running_loop().time() - since - self._typical_seconds)
 
     async def _turn(self, timeout: float) -> None:
         """Wait in the queue for a slot and take it."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.rate_window import RateWindow
@@ -32,8 +34,7 @@ class Capacity:
         """Return whether a call of so many tokens would keep nobody waiting, neither now nor right after it."""
         return self.bulkhead.has_spare() and (self.window is None or not self.window.wait_seconds(2 * tokens))
 
-    @asynccontextmanager
-    async def admitted(self, timeout: float, tokens: int) -> AsyncIterator[Callable[[int], None]]:
+    def admitted(self, timeout: float, tokens: int) -> AbstractAsyncContextManager[Callable[[int], None]]:
         """Admit a call of about so many tokens within `timeout` seconds, for as long as the block runs.
 
         The block gets a function to tell how many tokens they were in the end.
@@ -41,15 +42,33 @@ class Capacity:
         Raises:
             ResourceExhausted: there is no room in time; reason PROVIDER_BUSY.
         """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
-        async with self.bulkhead.slot(timeout):
-            window = self.window
-            if window is None:
-                yield _unlimited
-                return
-            passage = await window.passing(tokens, min(deadline - loop.time(), self.max_wait_seconds))
-            yield lambda spent: window.settle(passage, spent)
+        return _Admission(self, timeout, tokens)
+
+
+class _Admission(AbstractAsyncContextManager[Callable[[int], None]]):
+    """The admission of a call; a generator would cost more (`services.kit.brackets`)."""
+
+    def __init__(self, capacity: Capacity, timeout: float, tokens: int) -> None:
+        self._capacity = capacity
+        self._slot = capacity.bulkhead.slot(timeout)
+        self._tokens = tokens
+        self._deadline = asyncio.get_running_loop().time() + timeout
+
+    async def __aenter__(self) -> Callable[[int], None]:
+        await self._slot.__aenter__()
+        window = self._capacity.window
+        if window is None:
+            return _unlimited
+        left = self._deadline - asyncio.get_running_loop().time()
+        try:
+            passage = await window.passing(self._tokens, min(left, self._capacity.max_wait_seconds))
+        except BaseException as error:
+            await self._slot.__aexit__(type(error), error, error.__traceback__)
+            raise
+        return partial(window.settle, passage)
+
+    async def __aexit__(self, *ended: Any) -> None:
+        await self._slot.__aexit__(*ended)
 
 
 def _unlimited(_: int) -> None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from functools import partial
@@ -20,9 +20,10 @@ from time import monotonic
 
 from services.common.values import TokenUsage
 from services.kit import tracing
+from services.kit.brackets import Bracket
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, ResourceExhausted, TikuError
 from services.llm.domain import faults
-from services.llm.domain.budgets import limits_of, seconds_until_renewed
+from services.llm.domain.budgets import RememberedLimits, seconds_until_renewed
 from services.llm.domain.measures import Measures, ModelMeasures
 from services.llm.domain.need import Need
 from services.llm.domain.purses import Purse, Purses
@@ -73,10 +74,40 @@ class Spent:
 
 
 @dataclass(slots=True)
+class _Tally:
+    """What calls came to, counted up."""
+
+    calls: int = 0
+    failed: int = 0
+    canceled: int = 0
+    estimated: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_prompt_tokens: int = 0
+    cost_nanos: int = 0
+
+    def add(self, tokens: TokenUsage, cost_nanos: int, *, failed: bool, canceled: bool, estimated: bool) -> None:
+        """Count the end of a call."""
+        self.calls += 1
+        self.failed += failed
+        self.canceled += canceled
+        self.estimated += estimated
+        self.prompt_tokens += tokens.prompt_tokens
+        self.completion_tokens += tokens.completion_tokens
+        self.cached_prompt_tokens += tokens.cached_prompt_tokens or 0
+        self.cost_nanos += cost_nanos
+
+    def spending(self) -> Spending:
+        """Return what stores keep; they tell no count from none."""
+        tokens = TokenUsage(self.prompt_tokens, self.completion_tokens, self.cached_prompt_tokens or None)
+        return Spending(self.calls, self.failed, self.canceled, self.estimated, tokens, self.cost_nanos)
+
+
+@dataclass(slots=True)
 class _Waiting:
     """Ends of calls that are not written yet, as a batch of its own."""
 
-    spending: dict[Line, Spending] = field(default_factory=dict)
+    tallies: dict[Line, _Tally] = field(default_factory=dict)
     charges: list[Charge] = field(default_factory=list)
     """Of calls that had money of their own."""
     settled: dict[str, Charge] = field(default_factory=dict)
@@ -84,7 +115,7 @@ class _Waiting:
     batch_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def __bool__(self) -> bool:
-        return bool(self.spending or self.charges or self.settled)
+        return bool(self.tallies or self.charges or self.settled)
 
     def settle(self, charge: Charge) -> None:
         """Add what calls of a purse have cost to what it has to be charged anyway."""
@@ -95,6 +126,19 @@ class _Waiting:
 
 _End = Callable[[int], None]
 """Ends a call for which money was set aside, given what it has cost."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Call(Spent):
+    """A call under way, and what its end has to know."""
+
+    caller: Caller
+    offer: Offer
+    need: Need
+    end: _End
+    span: tracing.Span
+    began: float = 0.0
+    """On its clock."""
 
 
 class Ledger:
@@ -120,6 +164,7 @@ class Ledger:
         self._now = now
         self.measures: Measures = {}
         """How fast models answered, and what their calls used and cost."""
+        self._limits = RememberedLimits()
         self._purses = Purses()
         self._opening: dict[tuple[Limit, ...], asyncio.Event] = {}
         """Of purses that are being opened; set when they are, or cannot be."""
@@ -128,8 +173,9 @@ class Ledger:
         self._has_waiting = asyncio.Event()
         self._writing = asyncio.Lock()
 
-    @asynccontextmanager
-    async def call(self, offer: Offer, need: Need, timeout: float, operation: str = "chat") -> AsyncIterator[Spent]:
+    def call(
+        self, offer: Offer, need: Need, timeout: float, operation: str = "chat"
+    ) -> AbstractAsyncContextManager[Spent]:
         """Set aside what the call in the block may cost at most, and count what it came to however it ends.
 
         `operation` is what OpenTelemetry's conventions call it.
@@ -139,36 +185,44 @@ class Ledger:
             FailedPrecondition: a budget holds for the call, and nobody said what the model costs.
             Unavailable: a budget holds for the call, and the store cannot be reached.
         """
+        return Bracket(partial(self._begun, offer, need, timeout, operation), self._ended)
+
+    async def _begun(self, offer: Offer, need: Need, timeout: float, operation: str) -> _Call:
         caller, most_tokens = self._caller(), need.max_output_tokens
         end: _End = _nothing
-        limits = tuple(limits_of(self._budgets(), caller, offer.model, self._now().date()))
+        limits = self._limits.of(self._budgets(), caller, offer.model, self._now().date())
         if limits:
             most_tokens, end = await self._reserved(limits, offer, need, timeout)
         model = offer.provider, offer.model
         measures = self.measures.get(model) or self.measures.setdefault(model, ModelMeasures())
-        spent, failed, cancelled = Spent(measures, most_tokens), None, True
-        began = spent.last = spent.clock()
-        try:
-            with tracing.span(f"{operation} {offer.model}", "CLIENT", _attributes(operation, offer)) as span:
-                try:
-                    yield spent
-                    cancelled = False
-                except Exception as error:
-                    failed, cancelled = error, False
-                    raise
-                finally:
-                    tokens = _tokens(spent, need, failed)
-                    cost = offer.price.cost_nanos(*_counts(tokens)) if offer.price else 0
-                    span.set("gen_ai.usage.input_tokens", tokens.prompt_tokens)
-                    span.set("gen_ai.usage.output_tokens", tokens.completion_tokens)
-        finally:
-            spent.measures.ended(spent.clock() - began, tokens, cost, failed=failed is not None, canceled=cancelled)
-            line = Line(self._now().date(), caller, offer.provider, offer.model)
-            estimated = spent.tokens is None and tokens.total_tokens > 0
-            spending = Spending(1, int(failed is not None), int(cancelled), int(estimated), _kept(tokens), cost)
-            end(cost)
-            self._waiting.spending[line] = self._waiting.spending.get(line, Spending()) + spending
-            self._has_waiting.set()
+        span = tracing.span(f"{operation} {offer.model}", "CLIENT", _attributes(operation, offer)).__enter__()
+        call = _Call(
+            measures=measures,
+            max_output_tokens=most_tokens,
+            caller=caller,
+            offer=offer,
+            need=need,
+            end=end,
+            span=span,
+        )
+        call.began = call.last = call.clock()
+        return call
+
+    def _ended(self, call: _Call, error: BaseException | None) -> None:
+        offer, failed = call.offer, isinstance(error, Exception)
+        canceled = error is not None and not failed
+        tokens = _tokens(call, error)
+        cost = offer.price.cost_nanos(*_counts(tokens)) if offer.price else 0
+        call.span.set("gen_ai.usage.input_tokens", tokens.prompt_tokens)
+        call.span.set("gen_ai.usage.output_tokens", tokens.completion_tokens)
+        call.span.__exit__(None, error, None)
+        call.measures.ended(call.clock() - call.began, tokens, cost, failed=failed, canceled=canceled)
+        line = Line(self._now().date(), call.caller, offer.provider, offer.model)
+        tally = self._waiting.tallies.get(line) or self._waiting.tallies.setdefault(line, _Tally())
+        estimated = call.tokens is None and tokens.total_tokens > 0
+        tally.add(tokens, cost, failed=failed, canceled=canceled, estimated=estimated)
+        call.end(cost)
+        self._has_waiting.set()
 
     async def spending(self, first: date, last: date) -> tuple[Mapping[Line, Spending], datetime]:
         """Return what calls came to that ended from day `first` to day `last` in UTC, and since when they count."""
@@ -293,7 +347,8 @@ class Ledger:
 
     async def _write_batch(self) -> None:
         charges = [*self._batch.charges, *self._batch.settled.values()]
-        await self._store.write(self._batch.batch_id, self._batch.spending, charges)
+        spending = {line: tally.spending() for line, tally in self._batch.tallies.items()}
+        await self._store.write(self._batch.batch_id, spending, charges)
         self._batch = _Waiting()
 
 
@@ -312,21 +367,16 @@ def _attributes(operation: str, offer: Offer) -> dict[str, tracing.Value]:
     }
 
 
-def _tokens(spent: Spent, need: Need, error: Exception | None) -> TokenUsage:
+def _tokens(call: _Call, error: BaseException | None) -> TokenUsage:
     """Return the provider's own count; without one, what it will have counted.
 
     A call that failed before a word came has cost nothing, unless its time ran out: then the provider was at work.
     """
-    if spent.tokens is not None:
-        return spent.tokens
-    if error is not None and not spent.deltas and not isinstance(error, DeadlineExceeded):
+    if call.tokens is not None:
+        return call.tokens
+    if isinstance(error, Exception) and not call.deltas and not isinstance(error, DeadlineExceeded):
         return TokenUsage()
-    return TokenUsage(need.input_tokens, spent.deltas)
-
-
-def _kept(tokens: TokenUsage) -> TokenUsage:
-    """Return the counts that stores keep; they tell nothing from none."""
-    return TokenUsage(tokens.prompt_tokens, tokens.completion_tokens, tokens.cached_prompt_tokens or None)
+    return TokenUsage(call.need.input_tokens, call.deltas)
 
 
 def _counts(tokens: TokenUsage) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.llm.domain.budgets import limits_of, seconds_until_renewed
+from services.llm.domain.budgets import RememberedLimits, limits_of, seconds_until_renewed
 from services.llm.values.spending import Account, Budget, Caller, Limit, Period, Scope
 
 TODAY = date(2026, 12, 31)
@@ -62,3 +62,12 @@ def test_a_period_begins_in_utc(period: Period, starts: date, seconds: float | N
     (limit,) = limits_of([Budget(scope=Scope.ALL, name="", period=period, limit_nanos=9)], ANN, "m", TODAY)
     assert limit == Limit(Account(Scope.ALL, "", period, starts), 9)
     assert seconds_until_renewed(limit.account, datetime(2026, 12, 31, 23, tzinfo=UTC)) == seconds
+
+
+def test_remembered_limits_follow_the_caller_the_budgets_and_the_day() -> None:
+    remembered, tomorrow = RememberedLimits(), date(2027, 1, 1)
+    first = (Budget(scope=Scope.USER, name="", period=Period.DAY, limit_nanos=5),)
+    second = (*first, Budget(scope=Scope.MODEL, name="m", period=Period.MONTH, limit_nanos=9))
+    for budgets, day in ((first, TODAY), (second, TODAY), (second, tomorrow), (first, tomorrow), ((), tomorrow)):
+        for caller, model in ((ANN, "m"), (Caller("bob"), "m"), (ANN, "n"), (ANN, "m")):
+            assert remembered.of(budgets, caller, model, day) == tuple(limits_of(budgets, caller, model, day))

@@ -414,14 +414,21 @@ def completion_of(chat: WireChat, n: int = 1) -> Completion:
         UnreadableAnswerError: it is not of the protocol.
     """
     raise_error_in(chat)
-    first, *others = [_whole(choice) for choice in (chat.choices or ())[:n]] or [None]
+    choices = (chat.choices or ())[:n]
+    others = tuple(other for choice in choices[1:] if (other := _whole(choice)) is not None)
+    first = _whole(choices[0], usage_of(chat), others, reading_of(chat)) if choices else None
     if first is None:
         raise UnreadableAnswerError("an answer without a message")
-    more = tuple(other for other in others if other is not None)
-    return replace(first, usage=usage_of(chat), others=more, reading=reading_of(chat))
+    return first
 
 
-def _whole(choice: WireChoice) -> Completion | None:
+def _whole(
+    choice: WireChoice,
+    usage: TokenUsage | None = None,
+    others: tuple[Completion, ...] = (),
+    reading: Reading | None = None,
+) -> Completion | None:
+    """Return one of the answers, the first with what all have in common; None where there is no message."""
     message = choice.message or choice.delta or (WireMessage(content=choice.text) if choice.text else None)
     if message is None:
         return None
@@ -439,12 +446,14 @@ def _whole(choice: WireChoice) -> Completion | None:
     return Completion(
         "".join(said for _, said in pieces),
         FinishReason.TOOL_CALLS if calls and reason is FinishReason.UNKNOWN else reason,
-        None,
+        usage,
         reasoning + "".join(thought for thought, _ in pieces),
         refusal,
         tuple(calls),
         logprobs_of(choice.logprobs),
         beside(message),
+        others,
+        reading=reading,
     )
 
 

@@ -21,6 +21,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import httptools
 
+from services.kit.brackets import Bracket
 from services.kit.turns import Turns
 
 _IDLE_SECONDS = 30.0
@@ -364,8 +365,7 @@ class Connections:
         finally:
             connections._close()
 
-    @contextlib.asynccontextmanager
-    async def post(self, path: str, body: bytes, timeout: float, traceparent: str = "") -> AsyncIterator[Exchange]:
+    def post(self, path: str, body: bytes, timeout: float, traceparent: str = "") -> Bracket[Exchange]:
         """Post a body and yield the exchange, whose head is there; leaving the block before its end closes it.
 
         Raises:
@@ -374,21 +374,20 @@ class Connections:
             ConnectError: nobody could be reached.
             OSError: the connection was lost.
         """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
+        deadline = asyncio.get_running_loop().time() + timeout
         trace = f"traceparent: {traceparent}\r\n".encode() if traceparent else b""
         head = b"POST %b HTTP/1.1\r\n%b%bContent-Length: %d\r\n\r\n"
         target = (self._path + path + self._query).encode()
         request = head % (target, self._headers, trace, len(body)) + body
-        exchange = await self._asked(request, deadline)
-        try:
-            yield exchange
-        finally:
-            exchange.release()
-            if exchange.is_reusable:
-                self._keep(exchange)
-            else:
-                exchange.close()
+        return Bracket(partial(self._asked, request, deadline), self._release)
+
+    def _release(self, exchange: Exchange, _: object) -> None:
+        """Keep the connection of an answer that was read to its end for another request, and close any other."""
+        exchange.release()
+        if exchange.is_reusable:
+            self._keep(exchange)
+        else:
+            exchange.close()
 
     async def _asked(self, request: bytes, deadline: float) -> Exchange:
         """Send a request and return the exchange, whose head is there.
