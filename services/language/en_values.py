@@ -253,7 +253,8 @@ def _clock(found: re.Match[str]) -> str:
     """Return a time of day in 24 hours."""
     hour, minute = int(found[1]), int(found[2] or 0)
     if found[3]:
-        hour = hour % 12 + (12 if found[3] in "pP" else 0) if hour <= 12 else hour
+        late = found[3].casefold() in {"p", "afternoon", "evening"}
+        hour = hour % 12 + (12 if late else 0) if hour <= 12 else hour
     return f"{hour:02}:{minute:02}"
 
 
@@ -300,6 +301,7 @@ _REWRITES: Rewrites = (
     (Pattern(r"^infinity$", re.IGNORECASE), "∞"),
     (Pattern(r"^(?:positive|plus)\s+infinity$", re.IGNORECASE), "+∞"),
     (Pattern(r"^(?:negative|minus)\s+infinity$", re.IGNORECASE), "-∞"),
+    (Pattern(r"^(?:the\s+)?(?:empty|null)\s+set$", re.IGNORECASE), "∅"),
     (Pattern(r"(?:\s|^)plus\s+or\s+minus\s+", re.IGNORECASE), "±"),
     (
         Pattern(rf"(?<=[a-z])\s*(?:/|\bper\b|\ba\b)\s*({_any_of(_TIME_SYMBOLS)})$", re.IGNORECASE),
@@ -321,6 +323,10 @@ _REWRITES: Rewrites = (
     (
         Pattern(rf"(?<![\d.])({_NUMBER})\s*(hundred|thousand|million|billion|trillion)\b", re.IGNORECASE),
         lambda found: f"{found[1].replace(',', '')}e{len(str(_CARDINALS[found[2].casefold()])) - 1}",
+    ),
+    (
+        Pattern(rf"(?<![\d.])({_NUMBER})\s?(mln|bn)\b", re.IGNORECASE),
+        lambda found: f"{found[1].replace(',', '')}e{_SIZES[found[2][0].casefold()]}",
     ),
     (
         Pattern(r"(?<![\d.])(\d{1,3})\s+dozen\b", re.IGNORECASE),
@@ -389,6 +395,13 @@ _REWRITES: Rewrites = (
     (Pattern(rf"(?<![\w.])(\d{{1,4}})\s*{_COMMON_ERA}(?!\w)"), r"\1 CE"),
     (Pattern(rf"(?<!\w){_COMMON_ERA}\s*(\d{{1,4}})(?!\w)"), r"\1 CE"),
     (Pattern(r"(?<![\d.:])(\d{1,2})(?::(\d{2}))?\s*([ap])\.?\s?m\b\.?", re.IGNORECASE), _clock),
+    (
+        Pattern(
+            r"(?<![\d.:])(\d{1,2})(?::(\d{2}))?(?:\s+o[’'′]?clock)?\s+in\s+the\s+(morning|afternoon|evening)$",
+            re.IGNORECASE,
+        ),
+        _clock,
+    ),
     (Pattern(r"(?<![\d.:])(\d{1,2})()\s+o[’'′]?clock()", re.IGNORECASE), _clock),
 )
 _ELEMENTS = dict(
@@ -435,12 +448,13 @@ _ISOTOPE: Rewrites = (
 _ARTICLE = Pattern(r"^an?\s+(?=[a-z]{2})(?!(?:few|little|lot|bit|priori|posteriori)\b)", re.IGNORECASE)
 _RATIO: Rewrites = ((Pattern(r"(?<=\d)\s+to\s+(?=\d+$)"), ":"),)
 _SPELLED = Pattern("[A-Za-z]")
+_POUNDS = Pattern(r"(?<=\w\s)pounds?$", re.IGNORECASE)
 
 
 def in_notation(text: str) -> Iterator[str]:
     """Yield a text with its values in the notation of all languages, the likeliest reading first.
 
-    `second` is 2nd as well as s, and `2 to 1` a range as well as a ratio.
+    `second` is 2nd as well as s, `2 to 1` a range as well as a ratio, and pounds are money as well as a weight.
     """
     if not _SPELLED.search(text):
         yield text
@@ -452,3 +466,6 @@ def in_notation(text: str) -> Iterator[str]:
         yield _ARTICLE.sub("", text)
     if text.casefold() in _unit_symbols():
         yield _with_symbols(text)
+    if _POUNDS.search(text):
+        in_money = _with_symbols(rewrite(_POUNDS.sub("pounds sterling", text), _REWRITES))
+        yield rewrite(in_money, _BETWEEN_NUMBERS)

@@ -222,6 +222,7 @@ _WRITTEN = (
     (re.compile(r"(?<![\w)^])\((√\w+)\)(?!\^)"), r"\1"),
     (re.compile(r"°\s+(?=[CF]\b)"), "°"),
     (re.compile(r"^~\s*(?=\d)"), "≈"),
+    (re.compile(r"(?<=[-+,(\[])(\s*)inf(?:inity)?(?=\s*[,)\]])", re.IGNORECASE), r"\1∞"),
     (re.compile(r"(?<=\d)\s*÷\s*(?=\d)"), "/"),
     (re.compile(r"(?<![A-Za-z])pH\s*(?:值|values?)?\s*(?:is|of|[为是=])?\s*(?=\d)", re.IGNORECASE), "pH="),
 )

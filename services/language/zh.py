@@ -660,9 +660,9 @@ _GRADING = rules.GradingRules(
         r"(?:我)?(?:应该?)?(?:选择?|选项|填)?\s*[(（\[［【〔]?\s*(?P<said>[A-Ha-h]{1,8})\s*[)）\]］】〕]?\s*(?:选?项|正确)?$"
     ),
     true=words("对 正确"),
-    short_true=words("对的 是对的 是正确的 勾"),
+    short_true=words("是 是的 对的 是对的 是正确的 勾"),
     false=words("错 错误"),
-    short_false=words("错的 不对 不正确 是错的 是错误的 叉"),
+    short_false=words("否 不是 错的 不对 不正确 是错的 是错误的 叉"),
     between="[、，;；]|以及|[和与及或]",
     in_order=Pattern(
         r"依次|顺序|次序|先后|分别|排序|排列|步骤|阶段|朝代|流程|首先|其次|最后|然后|接着|→|第[一二三四五1-5]"

@@ -196,6 +196,8 @@ _UNIT_AT_DIGIT: Rewrites = (
 _UNIT_AT_NUMERAL: Rewrites = ((Pattern(_PREFIXED), "\ue003"), (Pattern("百(?=帕)"), "\ue004"))
 _BEFORE_NUMERALS: Rewrites = (
     (Pattern("百分之百"), "100%"),
+    (Pattern(r"(?<=\d)\s+(?=[百千]?[万亿])"), ""),
+    (Pattern("^空集$"), "∅"),
     (Pattern(rf"(?<!{_A_NUMERAL})百分之"), "\ue000"),
     (Pattern(rf"(?<!{_A_NUMERAL})千分之"), "\ue001"),
     (Pattern(rf"(?<!{_A_NUMERAL})万分之"), "\ue002"),
@@ -258,6 +260,25 @@ def _clock(found: re.Match[str]) -> str:
     return f"{hour:02}:{minute:02}" if hour <= 24 and minute < 60 else found[0]
 
 
+_SHORT_OF = r"(?:(?P<minute>\d{1,2})分钟?|(?P<quarter>[13])刻钟?)"
+_CLOCKS_BEFORE = tuple(
+    Pattern(rf"(?P<part>{_PARTS_OF_DAY})?\s*(?<![\d.])" + written)
+    for written in (
+        rf"差\s*{_SHORT_OF}\s*(?:到|不到)?\s*(?P<hour>\d{{1,2}})点钟?$",
+        rf"(?P<hour>\d{{1,2}})点钟?\s*差\s*{_SHORT_OF}$",
+    )
+)
+
+
+def _clock_before(found: re.Match[str]) -> str:
+    """Return so many minutes before an hour as a time of day in 24 hours."""
+    hour, minute = int(found["hour"]), int(found["minute"] or 15 * int(found["quarter"] or 0))
+    if not 1 <= hour <= 24 or not 0 < minute < 60:
+        return found[0]
+    hour += 12 if found["part"] in _LATE and hour <= 12 else 0
+    return f"{hour - 1:02}:{60 - minute:02}"
+
+
 _DIGITAL_CLOCK = Pattern(rf"({_PARTS_OF_DAY})\s*(\d{{1,2}}):(\d{{2}})(?!\d)")
 
 
@@ -293,6 +314,7 @@ _AFTER_NUMERALS: Rewrites = (
     (Pattern(r"^(\d)成半$"), r"\g<1>5%"),
     (Pattern(r"第\s*(\d+)"), r"\1th"),
     *_CALENDAR,
+    *((pattern, _clock_before) for pattern in _CLOCKS_BEFORE),
     (_CLOCK, _clock),
     (_DIGITAL_CLOCK, _digital_clock),
     (Pattern(r"(?<!\d)(\d+)(小时|年|天|米|公里|公斤|斤|千克|克|吨|升)半"), r"\1.5\2"),
