@@ -260,6 +260,9 @@ _READING = rules.ReadingRules(
         r"|^(?:in|on|at|by|during|for|from|with) [^,]{2,60}, (?-i:they|he|she)\b"
         r"|^(?:all|both|only|none) (?:of )?(?:two|three|four|five|\d+)\b|\balready mentioned\b"
         r"|\[(?:update|vague|when\?|who\?)\]"
+        # What is named is what was told before: `The response is called …`.
+        r"|^(?:\w+ )?additional\b"
+        r"|^the \w+ (?:is|are|was|were) (?:then |often |also |usually )?(?:called|termed|known as|referred to as)\b"
         # Half a sentence behind a quotation: `… the servants". as does …`.
         r"|[.!?][\"”] (?-i:[a-z])",
         re.IGNORECASE,
@@ -359,7 +362,8 @@ _STATEMENTS = rules.StatementRules(
         re.IGNORECASE,
     ),
     subordinate=Pattern(
-        r"\b(?:while|when|because|if|although|though|since|as|that|which|who|where|whose|until|before|after)\b[^,;]*$",
+        r"\b(?:while|when|because|if|although|though|since|as|that|which|who|where|whose|until|before|after"
+        r"|once|unless|whenever|wherever)\b[^,;]*$",
         re.IGNORECASE,
     ),
     denials=("not {}", "never {}", "{} not"),

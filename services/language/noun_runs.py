@@ -36,6 +36,8 @@ class NounRuns:
     """Called when it is needed: the first call takes long."""
     verbs: frozenset[str]
     """Verbs that the dictionary also counts as nouns: they end a run of nouns instead of joining it."""
+    auxiliaries: frozenset[str]
+    """Words behind which what may be a verb is one: 会销售."""
     general: frozenset[str]
     """Words too general to be asked for."""
     fringe: frozenset[str]
@@ -79,8 +81,10 @@ class NounRuns:
 
     def _runs(self, text: str) -> Iterable[list[Word]]:
         run: list[Word] = []
+        before = ""
         for word in self.dictionary().cut(text):
-            joins = self._is_nounlike(word)
+            joins = self._is_nounlike(word) and not (word.tag == "vn" and before in self.auxiliaries)
+            before = word.text
             if not joins or (run and run[-1].end != word.start):
                 yield run
                 run = []
@@ -89,7 +93,7 @@ class NounRuns:
         yield run
 
     def _is_nounlike(self, word: Word) -> bool:
-        if word.text in self.verbs:
+        if word.text in self.verbs or word.text in self.auxiliaries:
             return False
         if word.tag in _PERSON_TAGS and word.text[0] in _NO_NAME_BEGINS:
             return False

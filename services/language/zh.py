@@ -94,6 +94,11 @@ _ACTS = words(
 )
 """What the dictionary has as nouns though it mostly is what somebody does."""
 
+_AUXILIARIES = words(
+    "会 常会 也会 还会 都会 将会 能 能够 可 可以 应 应该 须 必须 需 需要 要 将 想 想要 愿意 来 去 并 开始 继续"
+)
+"""Behind them what the dictionary has as a verb or a noun is a verb."""
+
 _DEFINITION = Pattern(
     r"^(?:所谓)?[“「]?(?P<term>[^，。；：、！？的是“”「」（）()]{2,12})[”」]?(?:[（(][^）)]*[）)])?(?:，)?"
     r"(?P<verb>是指|指的是|指|被定义为|定义为|是一[种类门个座项家部首]|是个|是)(?P<meaning>[^。！？]{8,})[。！；;]$"
@@ -115,7 +120,7 @@ _PEOPLE_ENDINGS = frozenset("人员家者师生长手星王帝")
 def _is_kind(meaning: str) -> bool:
     """Return whether a meaning's first clause ends in what things are called, and tells of nobody."""
     last = dictionary().cut(re.split("[，；。（(]", meaning, maxsplit=1)[0])[-1]
-    return last.tag[0] not in "abdmpcr" and last.text[-1] not in _PEOPLE_ENDINGS
+    return last.tag[0] not in "abdmpcr" and last.tag[:2] != "nr" and last.text[-1] not in _PEOPLE_ENDINGS
 
 
 def _definition(text: str) -> rules.Definition | None:
@@ -172,6 +177,8 @@ _READING = rules.ReadingRules(
         r"|^[\d一二三四五六七八九十两几数多]+[个]?[年天月日周]+(?:之?后|以后|之?前|以前)"
         r"|^[在于从自据按][^，。]{2,40}，(?:他们?|她们?|它们?)(?!人)|^[在于][^，。]{2,20}，(?:被|也|亦|并|协助|获)"
         r"|^(?!.*年)[^，。]{0,6}\d{1,2}\s*月|^[^一]*另一"
+        # 八月，…… of which year, and 本身 of what; one of several.
+        r"|^最[^，。]{1,8}的是|^(?!.*年)闰?[正腊冬一二三四五六七八九十]{1,2}月[^，。]{0,6}，|^(?:本身|自身)(?!的)"
     ),
     pointer=Pattern(
         rf"(?:这些|那些|[这那](?:[一两二三四五六七八九十几]?[种个次项位类场片座支段批份家条所部名]|一)|(?<!应)该"
@@ -228,7 +235,8 @@ _STATEMENTS = rules.StatementRules(
     deniable=Pattern(
         r"(?<![但于可总别其还就都也只正要若便凡或像老算即如国不常曾原本则既又并先才，])是(?![否非])(?=[^，；：]*$)"
     ),
-    undeniable=Pattern("虽然|尽管|但是?|然而|不过"),
+    # Nor one of several that are told: 一是……，二是…….
+    undeniable=Pattern("虽然|尽管|但是?|然而|不过|[一二三四]是[^。]*[二三四五]是"),
     denials=("没有{}", "不{}"),
     opposites=pairs(_OPPOSITES),
 )
@@ -407,6 +415,7 @@ _GOES_ON = Pattern(r"^[^，]{0,10}(?:[也亦又则]|还(?!原))|^[^，]{0,14}，
 _DAY = Pattern(r"(?<![年\d])\d{1,2}\s?月(?!份?刊)")
 _COUNTED_FROM = Pattern(
     r"同年|次年|翌年|隔年|当[年天日时晚]|[此其随之]后[，的]|后来|稍后|不久|^[赛会事婚战案课术任]后|^期间"
+    r"|^(?:赛季|学期|任期|任内|比赛|战斗|会议|影片|电影|节目|剧|片|书|文)(?:之?[中内初末后]|期间|里)"
 )
 """A time that is counted from one which another sentence tells."""
 _ADDRESSES = Pattern(r"我(?!国)|咱们|你们|笔者|您")
@@ -904,6 +913,7 @@ CHINESE = rules.Language(
     key_terms=NounRuns(
         dictionary=dictionary,
         verbs=_VERBS,
+        auxiliaries=_AUXILIARIES,
         general=_GENERAL,
         fringe=_FRINGE,
         thing_endings=_THING_ENDINGS,

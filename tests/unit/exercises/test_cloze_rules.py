@@ -282,6 +282,13 @@ def test_spaces_between_ideographs_are_typesetting() -> None:
         "接下来的测试由工程师在沙漠里的基地进行。",
         "截至2014年[更新]，博物馆共收藏了三万件陶器。",
         "In the Treatise on the Freedom of the Press, he rejected the idea of a royal censor.",
+        "The signal is called an action potential by those who study nerves.",
+        "Two additional laws are those of continuity and of closure.",
+        "八月，太妃被尊为皇太后，并留下六岁的女儿亲自抚养。",
+        "本身是为了方便车辆进入村内，一直都是村内的主要道路。",
+        "最与众不同的是一首向三十年代致敬的歌曲。",
+        "李明（英文名：，），新加坡人，新加坡及台湾歌手。",
+        "国徽（）由一个盾、一枚勋章和一颗绿色的星组成。",
     ],
 )
 def test_a_sentence_that_leans_on_what_stood_before_is_not_asked_about(text: str) -> None:
@@ -681,3 +688,15 @@ def test_the_number_of_an_article_is_no_part_of_its_sentence(text: str) -> None:
 def test_the_rubric_of_a_definition_leaves_out_the_next_one(text: str, absent: str) -> None:
     for draft in Cloze([Passage(text)], 1).drafts({QuestionKind.SHORT_ANSWER: 3})[QuestionKind.SHORT_ANSWER]:
         assert not any(absent in point.text for point in draft.rubric)
+
+
+def test_what_stands_behind_an_auxiliary_is_no_part_of_a_term() -> None:
+    ((*found,),) = index_terms(["这家店铺也会销售茶叶蛋，年轻人可以投资股票市场。"], CHINESE.key_terms).occurrences
+    terms = {occurrence.term.text for occurrence in found}
+    assert not {term for term in terms if "销售" in term or "投资" in term}
+    assert any("茶叶蛋" in term for term in terms)
+
+
+def test_a_sentence_that_says_who_somebody_is_defines_nothing() -> None:
+    assert CHINESE.reading.definition("伯父是当时当政的将军张学良。") is None
+    assert CHINESE.reading.definition("光合作用是植物利用光能制造有机物的过程。") is not None

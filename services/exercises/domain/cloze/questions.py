@@ -302,9 +302,15 @@ def _rubric(material: ClozeMaterial, line: ClozeLine, subject: str) -> tuple[Rub
             continue
         if text not in plain and plain not in text and occurrence.term.category is not Category.NUMBER:
             others.setdefault(text, occurrence)
-    best = sorted(others.values(), key=lambda occurrence: -occurrence.term.score)[:_MOST_POINTS]
+    ranked = sorted(others.values(), key=lambda occurrence: -occurrence.term.score)
+    best: list[Occurrence] = []
+    for occurrence in ranked:
+        text = fold(line.said(occurrence))
+        # One point for `explanation` and `explanations`.
+        if not any(text in other or other in text for other in (fold(line.said(known)) for known in best)):
+            best.append(occurrence)
     point = material.language.cloze.wording.rubric_point
     return tuple(
         RubricPoint(point.format(term=line.said(occurrence)), 1.0)
-        for occurrence in sorted(best, key=lambda occurrence: occurrence.start)
+        for occurrence in sorted(best[:_MOST_POINTS], key=lambda occurrence: occurrence.start)
     )

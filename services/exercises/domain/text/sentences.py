@@ -85,11 +85,12 @@ def clip(text: str, most: int) -> str:
 _STATEMENT_ENDS = frozenset('。.！!）)”"；;')
 _NO_PROSE = re.compile(
     r"https?://|www\.|[=<>|\\{}?？]|\w_\d|\[\w+ needed|:$|：$|^[.,;:、。，；：]"
+    r"|[(（]\s*[,，;；:：、)）]|[,，;；:：、]\s*[)）]"
     r"|\(Eds?\.\)|\bpp?\.\s?\d|\bdoi:|\bISBN\b|\d\(\d+\),|\bVol\. \d+[,)]|\bRetrieved from\b|\[[JMDNC]\]\."
     r"|, (?-i:[A-Z])\.(?: ?(?-i:[A-Z])\.)*,? (?:&|\([12]\d{3})",
     re.IGNORECASE,
 )
-"""Addresses, formulas, table rows, questions, works that are cited, what only introduces a list, and what is cut."""
+"""Addresses, formulas, table rows, questions, cited works, what only introduces a list, and what is cut or emptied."""
 _INITIAL_AT_END = re.compile(r"(?<![A-Za-z.])[A-Z]\.$")
 """Behind ideographs: the sentence goes on with a name, and that of a vitamin would have no point behind it."""
 _PAIRS = (("(", ")"), ("（", "）"), ("“", "”"), ("《", "》"), ("[", "]"), ("「", "」"))
