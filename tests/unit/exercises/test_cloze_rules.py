@@ -286,6 +286,8 @@ def test_spaces_between_ideographs_are_typesetting() -> None:
         "Two additional laws are those of continuity and of closure.",
         "八月，太妃被尊为皇太后，并留下六岁的女儿亲自抚养。",
         "本身是为了方便车辆进入村内，一直都是村内的主要道路。",
+        "几星期之后于曼彻斯特举行的锦标赛中，李明赢得接力赛冠军。",
+        "当初，皇帝将要迎娶皇后，向公卿大臣询问。",
         "最与众不同的是一首向三十年代致敬的歌曲。",
         "李明（英文名：，），新加坡人，新加坡及台湾歌手。",
         "国徽（）由一个盾、一枚勋章和一颗绿色的星组成。",
