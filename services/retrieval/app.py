@@ -24,6 +24,7 @@ from services.retrieval.adapters.clients.llm import (
 )
 from services.retrieval.adapters.stores.qdrant_completion import CompletingVectorStore
 from services.retrieval.adapters.workers import pooled
+from services.retrieval.domain.answering import draft
 from services.retrieval.domain.answering.answerability import AnswerabilityCheck
 from services.retrieval.domain.answering.answerer import Answerer
 from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
@@ -75,6 +76,7 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
     # Reads the dictionaries that the first Chinese text needs.
     await asyncio.to_thread(search_terms, "詞")
     await asyncio.to_thread(values.prepare)
+    await asyncio.to_thread(draft.prepare)
     centering = Centering(calibrations)
     searched: VectorStore = failpoints.around(store, {"search": Points("retrieval.answer.passages_found")})
     dense = DenseRetriever(embedder, searched, centering)

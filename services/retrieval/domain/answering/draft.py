@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -27,14 +27,27 @@ _MOST_CODE_POINTS = 300
 """A longer text says more than that there is no answer."""
 
 
+def prepare() -> None:
+    """Compile what answers are read with: a tenth of a second each, too long for an event loop at its first use."""
+    _abstention()
+    _uncited_abstention()
+
+
 @cache
-def _abstention(cites: bool) -> re.Pattern[str]:
-    """Compile how a model begins, in any language, that says that there is no answer; `cites`: and cites a passage."""
+def _abstention() -> re.Pattern[str]:
+    """Compile how a model begins, in any language, that says that the material holds no answer."""
+    return _beginning(language.answering.abstention for language in LANGUAGES)
+
+
+@cache
+def _uncited_abstention() -> re.Pattern[str]:
+    """Compile how one begins that says so without a word of the material, and so without a citation."""
+    return _beginning(language.answering.uncited_abstention for language in LANGUAGES)
+
+
+def _beginning(abstentions: Iterable[str]) -> re.Pattern[str]:
     apologies = "|".join(language.answering.apology for language in LANGUAGES)
-    abstentions = "|".join(language.answering.abstention for language in LANGUAGES)
-    if not cites:
-        abstentions = "|".join((abstentions, *(language.answering.uncited_abstention for language in LANGUAGES)))
-    return re.compile(rf"^\W*(?:(?:{apologies})\W+)?(?:{abstentions})", re.IGNORECASE)
+    return re.compile(rf"^\W*(?:(?:{apologies})\W+)?(?:{'|'.join(abstentions)})", re.IGNORECASE)
 
 
 class AbstentionFilter:
@@ -68,8 +81,10 @@ def is_abstention(answer: str) -> bool:
     """Return whether an answer of one or two sentences says, in the model's own words, that there is none."""
     if len(answer) > _MOST_CODE_POINTS:
         return False
-    abstention = _abstention(_CITED.search(answer) is not None)
-    return abstention.match(LANGUAGES.one_spelling(answer)) is not None
+    plain = LANGUAGES.one_spelling(answer)
+    if _abstention().match(plain) is not None:
+        return True
+    return _CITED.search(answer) is None and _uncited_abstention().match(plain) is not None
 
 
 def _overlap(text: str) -> int:
