@@ -63,6 +63,7 @@ class _Admission(AbstractAsyncContextManager[Callable[[int], None]]):
         try:
             passage = await window.passing(self._tokens, min(left, self._capacity.max_wait_seconds))
         except BaseException as error:
+            # Nobody leaves a block that was not entered: who is refused or canceled here gives the slot back.
             await self._slot.__aexit__(type(error), error, error.__traceback__)
             raise
         return partial(window.settle, passage)

@@ -74,7 +74,7 @@ async def test_a_text_is_answered(chain: Chain) -> None:
     assert answer.usage is not None
     assert (answer.usage.input_tokens, answer.usage.output_tokens, answer.usage.total_tokens) == (3, 2, 5)
     assert answer.usage.output_tokens_details.reasoning_tokens == 1
-    assert (answer.instructions, answer.temperature, answer.store) == ("Be brief.", 0.5, False)  # type: ignore[attr-defined]
+    assert (answer.instructions, answer.temperature, answer.to_dict()["store"]) == ("Be brief.", 0.5, False)
     assert chain.asked == {
         "model": "m",
         "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}],

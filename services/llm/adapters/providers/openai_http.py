@@ -64,6 +64,7 @@ class _Asking(AbstractAsyncContextManager[AsyncIterator[bytes]]):
             if not 200 <= answer.status < 300:
                 raise FailedAnswerError(answer.status, await answer.read_told(MAX_ERROR_BYTES), answer.headers)
         except BaseException as error:
+            # Nobody leaves a block that was not entered, not even who is canceled here.
             await self.__aexit__(type(error), error, error.__traceback__)
             raise
         return Body(answer, is_stream=self._is_stream)
